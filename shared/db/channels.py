@@ -1,0 +1,111 @@
+"""The `channels` table: business numbers at providers, each with its webhook secrets and its dataset."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from shared.crypto import KeyRing
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DoorChannel:
+    """What the receiver may know of a channel. `secrets` is sealed; `open_secrets` opens it."""
+
+    id: int
+    key: str
+    provider: str
+    secrets: bytes
+    unsigned: bool
+    enabled: bool
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Channel:
+    """One business number at one provider."""
+
+    id: int
+    key: str
+    name: str
+    workspace: str
+    provider: str
+    secrets: bytes
+    unsigned: bool
+    dataset_id: int | None
+    currency: str | None
+    country: str | None
+    zone: str
+    post_policy: str
+    enabled: bool
+    is_test: bool
+
+
+_COLUMNS = (
+    "id, key, name, workspace, provider, secrets, unsigned, dataset_id, currency, country, zone, post_policy,"
+    " enabled, is_test"
+)
+
+
+def door_channels(conn: psycopg.Connection[Any]) -> list[DoorChannel]:
+    """Every channel, as much of it as the receiver's role may read."""
+    with conn.cursor(row_factory=class_row(DoorChannel)) as cursor:
+        cursor.execute("select id, key, provider, secrets, unsigned, enabled from channels order by id")
+        return cursor.fetchall()
+
+
+def all_channels(conn: psycopg.Connection[Any]) -> list[Channel]:
+    """Every channel, by name."""
+    with conn.cursor(row_factory=class_row(Channel)) as cursor:
+        cursor.execute(f"select {_COLUMNS} from channels order by name")
+        return cursor.fetchall()
+
+
+def channel_by(conn: psycopg.Connection[Any], key_or_name: str) -> Channel | None:
+    """The channel with this key or this name."""
+    with conn.cursor(row_factory=class_row(Channel)) as cursor:
+        cursor.execute(f"select {_COLUMNS} from channels where key = %(it)s or name = %(it)s", {"it": key_or_name})
+        return cursor.fetchone()
+
+
+def insert_channel(conn: psycopg.Connection[Any], values: Mapping[str, Any]) -> int:
+    """Adds a channel; its id. `values` holds columns by name; `secrets` sealed."""
+    row = conn.execute(
+        """
+        insert into channels (key, name, workspace, provider, secrets, unsigned, dataset_id, currency, country, zone,
+                              post_policy, enabled, is_test)
+        values (%(key)s, %(name)s, %(workspace)s, %(provider)s, %(secrets)s, %(unsigned)s, %(dataset_id)s,
+                %(currency)s, %(country)s, %(zone)s, %(post_policy)s, %(enabled)s, %(is_test)s)
+        returning id
+        """,
+        values,
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def update_channel(conn: psycopg.Connection[Any], channel_id: int, values: Mapping[str, Any]) -> None:
+    """Sets every changeable column of a channel (not its key: a provider posts to it)."""
+    conn.execute(
+        """
+        update channels set name = %(name)s, workspace = %(workspace)s, secrets = %(secrets)s,
+               unsigned = %(unsigned)s, dataset_id = %(dataset_id)s, currency = %(currency)s,
+               country = %(country)s, zone = %(zone)s, post_policy = %(post_policy)s, enabled = %(enabled)s,
+               is_test = %(is_test)s, updated_at = now()
+        where id = %(id)s
+        """,
+        {**values, "id": channel_id},
+    )
+
+
+def seal_secrets(ring: KeyRing, secrets: Sequence[Mapping[str, str]]) -> bytes:
+    """The current secrets and, during a rotation, the previous ones, sealed for the table."""
+    return ring.seal(json.dumps([dict(one) for one in secrets]).encode())
+
+
+def open_secrets(ring: KeyRing, sealed: bytes) -> list[dict[str, str]]:
+    """What `seal_secrets` sealed, current first. Raises CannotDecrypt."""
+    opened: list[dict[str, str]] = json.loads(ring.open(sealed))
+    return opened

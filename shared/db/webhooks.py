@@ -1,0 +1,214 @@
+"""The `webhooks` table: authenticated requests as they came, and how far intake is with each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NewWebhook:
+    """One request as the receiver stores it. Id and time are made there, so that a twin from the spool changes nothing."""
+
+    id: UUID
+    received_at: datetime
+    source: str
+    source_id: int
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    #: Sealed under SECRET_KEYS.
+    body: bytes
+    #: Length before sealing.
+    body_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ClaimedWebhook:
+    """One request whose intake this process holds the lease for."""
+
+    id: UUID
+    received_at: datetime
+    source: str
+    source_id: int
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    crashes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntakeResult:
+    """What intake found in one request."""
+
+    id: UUID
+    received_at: datetime
+    state: str
+    messages: int = 0
+    duplicates: int = 0
+    ignored: dict[str, int] | None = None
+    reason: str | None = None
+
+
+_INSERT = """
+insert into webhooks (id, received_at, source, source_id, method, path, query, headers, body, body_bytes)
+select * from unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[],
+                     %b::jsonb[], %b::bytea[], %b::integer[])
+on conflict do nothing
+"""
+
+
+def insert_webhooks(conn: psycopg.Connection[Any], webhooks: Sequence[NewWebhook]) -> None:
+    """Stores all of them in one statement; those already there are left as they are."""
+    conn.execute(
+        _INSERT,
+        [
+            [webhook.id for webhook in webhooks],
+            [webhook.received_at for webhook in webhooks],
+            [webhook.source for webhook in webhooks],
+            [webhook.source_id for webhook in webhooks],
+            [webhook.method for webhook in webhooks],
+            [webhook.path for webhook in webhooks],
+            [webhook.query for webhook in webhooks],
+            [Jsonb(webhook.headers) for webhook in webhooks],
+            [webhook.body for webhook in webhooks],
+            [webhook.body_bytes for webhook in webhooks],
+        ],
+    )
+
+
+# Channels in random order, a few rows of each: a flood on one of them costs the others nothing.
+_CLAIM = """
+with picked as materialized (
+    select w.received_at, w.id
+    from (select id from channels where enabled order by random()) c
+    cross join lateral (
+        select received_at, id from webhooks
+        where source = 'channel' and source_id = c.id and state = 'new' and crashes = 0
+          and received_at > now() - make_interval(days => %(days)s)
+        order by received_at, id limit %(each)s for update skip locked
+    ) w
+    limit %(limit)s
+)
+update webhooks w set state = 'claimed', lease_token = %(token)s, lease_until = now() + make_interval(secs => %(lease)s)
+from picked p where w.received_at = p.received_at and w.id = p.id
+returning w.id, w.received_at, w.source, w.source_id, w.method, w.path, w.query, w.headers, w.body, w.crashes
+"""
+
+_CLAIM_CRASHED = """
+with head as (
+    select received_at, id, batch_cap from webhooks where state = 'new' and crashes > 0
+    order by received_at, id limit 1
+), near as (
+    select received_at, id, batch_cap from webhooks where state = 'new' and crashes > 0
+    order by received_at, id limit 200
+), picked as materialized (
+    select w.received_at, w.id from webhooks w join near n using (received_at, id), head h
+    where n.batch_cap = h.batch_cap and w.state = 'new'
+    order by w.received_at, w.id limit (select batch_cap from head) for update of w skip locked
+)
+update webhooks w set state = 'claimed', lease_token = %(token)s, lease_until = now() + make_interval(secs => %(lease)s)
+from picked p where w.received_at = p.received_at and w.id = p.id
+returning w.id, w.received_at, w.source, w.source_id, w.method, w.path, w.query, w.headers, w.body, w.crashes
+"""
+
+
+def claim_webhooks(
+    conn: psycopg.Connection[Any],
+    *,
+    token: UUID,
+    lease_seconds: int,
+    limit: int = 200,
+    each: int = 25,
+    days: int = 3,
+) -> list[ClaimedWebhook]:
+    """Leases up to `limit` new requests, at most `each` of one channel, oldest first, in order of arrival.
+
+    `days` bounds how far back it looks, so that it touches few partitions; the sweeper looks further back.
+    """
+    with conn.cursor(row_factory=class_row(ClaimedWebhook)) as cursor:
+        cursor.execute(
+            _CLAIM, {"token": token, "lease": lease_seconds, "limit": limit, "each": each, "days": days}
+        )
+        return sorted(cursor.fetchall(), key=lambda webhook: (webhook.received_at, webhook.id))
+
+
+def claim_crashed_webhooks(
+    conn: psycopg.Connection[Any], *, token: UUID, lease_seconds: int
+) -> list[ClaimedWebhook]:
+    """Leases requests whose intake died before, in batches that halve with each crash until the culprit stands alone."""
+    with conn.cursor(row_factory=class_row(ClaimedWebhook)) as cursor:
+        cursor.execute(_CLAIM_CRASHED, {"token": token, "lease": lease_seconds})
+        return sorted(cursor.fetchall(), key=lambda webhook: (webhook.received_at, webhook.id))
+
+
+def finish_webhooks(conn: psycopg.Connection[Any], token: UUID, results: Sequence[IntakeResult]) -> int:
+    """Writes down what intake found; the number of rows that were still ours."""
+    cursor = conn.execute(
+        """
+        update webhooks w set state = r.state, messages = r.messages, duplicates = r.duplicates, ignored = r.ignored,
+               reason = r.reason, finished_at = now(), lease_token = null, lease_until = null
+        from unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::integer[], %s::integer[], %s::jsonb[], %s::text[])
+             as r (id, received_at, state, messages, duplicates, ignored, reason)
+        where w.received_at = r.received_at and w.id = r.id and w.state = 'claimed' and w.lease_token = %s
+        """,
+        [
+            [result.id for result in results],
+            [result.received_at for result in results],
+            [result.state for result in results],
+            [result.messages for result in results],
+            [result.duplicates for result in results],
+            [Jsonb(result.ignored or {}) for result in results],
+            [result.reason for result in results],
+            token,
+        ],
+    )
+    return cursor.rowcount
+
+
+def release_webhooks(conn: psycopg.Connection[Any], token: UUID) -> None:
+    """Hands back unharmed what this lease still holds: intake stopped before it tried."""
+    conn.execute(
+        "update webhooks set state = 'new', lease_token = null, lease_until = null"
+        " where state = 'claimed' and lease_token = %s",
+        [token],
+    )
+
+
+def recover_webhooks(conn: psycopg.Connection[Any]) -> int:
+    """Takes back requests whose lease ran out: their process died, perhaps of one of them, so the batch halves."""
+    cursor = conn.execute(
+        """
+        update webhooks set state = 'new', lease_token = null, lease_until = null, crashes = crashes + 1,
+               batch_cap = greatest(1, batch_cap / 2)
+        where state = 'claimed' and lease_until < now()
+        """
+    )
+    return cursor.rowcount
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How much work waits, and since when its oldest piece does."""
+
+    waiting: int
+    oldest_seconds: float
+
+
+def webhook_backlog(conn: psycopg.Connection[Any]) -> Backlog:
+    """What intake has not looked at; counted up to 10,000, since more makes no difference to anybody."""
+    row = conn.execute(
+        """
+        select count(*), coalesce(extract(epoch from now() - min(received_at)), 0)::float8
+        from (select received_at from webhooks where state = 'new' limit 10000) w
+        """
+    ).fetchone()
+    return Backlog(*row) if row else Backlog(0, 0.0)

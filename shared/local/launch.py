@@ -1,0 +1,265 @@
+"""The launcher: starts one program and stands guard over it until the last of its descendants is gone.
+
+A supervisor that is killed with SIGKILL cannot stop what it started. So each program has a launcher of its own
+between it and the supervisor. The launcher hears of its parent's end from the kernel (Linux) or by looking
+(elsewhere), adopts every orphan below it, writes the program's output to a size-bounded log, and ends only when
+nothing it started is left. If the launcher itself is killed, the kernel stops the program.
+
+It is run as a script by `guard_command`, under `python -I -S`, so it and what it imports use the standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from shared.local.logfile import STARTED, LogFile
+from shared.local.privileges import LINUX, Privileges, adopt_orphans, become, die_with_parent
+
+_LOOK_SECONDS = 0.5
+_CANNOT_RUN = 127
+
+
+class Launcher:
+    """One program under guard. `run` returns its exit status, 128 + n when signal n ended it."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._parent: int = options.parent
+        self._stops = 0
+        self._kill_at: float | None = None
+        self._program: subprocess.Popen[bytes] | None = None
+        self._log = LogFile(options.log) if options.log else None
+        self._partial = b""
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+
+    def run(self) -> int:
+        self._listen()
+        adopt_orphans()
+        die_with_parent(signal.SIGHUP, self._parent)
+        self._note(f"{STARTED}{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {self._options.command[0]}")
+        try:
+            self._start()
+        except OSError as error:
+            self._say(f"cannot run {self._options.command[0]}: {error.strerror or error}")
+            return _CANNOT_RUN
+        status = self._guard()
+        _kill_descendants()
+        self._drain()
+        return status
+
+    def _listen(self) -> None:
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask_to_stop)
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        self._stops += 1
+
+    def _start(self) -> None:
+        guard = os.getpid()
+        privileges = Privileges(self._options.privileges)
+
+        def before_exec() -> None:
+            try:
+                become(privileges)
+                die_with_parent(self._options.stop_signal, guard)
+            except OSError as error:
+                os.write(2, f"cannot become {privileges}: {error}\n".encode())
+                os._exit(_CANNOT_RUN)
+
+        output = subprocess.PIPE if self._log else None
+        self._program = subprocess.Popen(
+            self._options.command,
+            stdin=None if self._log is None else subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if self._log else None,
+            preexec_fn=before_exec,  # safe here: the launcher has one thread
+            process_group=0,
+        )
+        if self._options.pid_fd is not None:
+            os.write(self._options.pid_fd, f"{self._program.pid}\n".encode())
+            os.close(self._options.pid_fd)
+
+    def _guard(self) -> int:
+        """Pass on stops and output until the program ends."""
+        assert self._program is not None
+        while (status := self._reap()) is None:
+            self._look_for_parent()
+            if self._stops and self._kill_at is None:
+                self._kill_at = time.monotonic() + self._options.stop_seconds
+                _signal(self._program.pid, self._options.stop_signal)
+            if self._kill_at is not None and (self._stops > 1 or time.monotonic() >= self._kill_at):
+                _signal(self._program.pid, signal.SIGKILL)
+            self._pump(self._pause())
+        return status
+
+    def _reap(self) -> int | None:
+        """Bury every dead child, adopted ones too; the program's exit status once it is among them."""
+        assert self._program is not None
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return self._program.returncode
+            if pid == 0:
+                return None
+            if pid == self._program.pid:
+                code = os.waitstatus_to_exitcode(status)
+                self._program.returncode = code if code >= 0 else 128 - code
+                return self._program.returncode
+
+    def _look_for_parent(self) -> None:
+        if not self._stops and os.getppid() != self._parent:
+            self._stops = 1
+
+    def _pause(self) -> float | None:
+        """Seconds until there is something to do that no signal will announce."""
+        waits = [] if LINUX else [_LOOK_SECONDS]
+        if self._kill_at is not None:
+            waits.append(max(0.0, self._kill_at - time.monotonic()))
+        return min(waits, default=None)
+
+    def _pump(self, seconds: float | None) -> bool:
+        """Wait for a signal or output and copy the output. False when the output has ended."""
+        assert self._program is not None
+        watched: list[int] = [self._wake_read]
+        source = self._program.stdout
+        if source is not None and not source.closed:
+            watched.append(source.fileno())
+        ready, _, _ = select.select(watched, [], [], seconds)
+        if self._wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake_read, 4096)
+        if source is None or source.closed or source.fileno() not in ready:
+            return bool(ready)
+        data = os.read(source.fileno(), 65536)
+        if not data:
+            source.close()
+            return False
+        self._write(data)
+        return True
+
+    def _drain(self) -> None:
+        while self._program is not None and self._program.stdout is not None and self._pump(0):
+            continue
+        if self._partial:
+            self._write(b"\n")
+
+    def _note(self, line: str) -> None:
+        if self._log:
+            self._log.write(f"{line}\n".encode())
+
+    def _say(self, line: str) -> None:
+        if self._log:
+            self._write(f"{line}\n".encode())
+        else:
+            os.write(2, f"{line}\n".encode())
+
+    def _write(self, data: bytes) -> None:
+        """Log whole lines, and show them with their prefix while there is a terminal to show them on."""
+        assert self._log is not None
+        lines = (self._partial + data).split(b"\n")
+        self._partial = lines.pop()
+        if len(self._partial) > 65536:
+            lines.append(self._partial)
+            self._partial = b""
+        if not lines:
+            return
+        self._log.write(b"".join(line + b"\n" for line in lines))
+        if self._options.echo is not None:
+            prefix = self._options.echo.encode()
+            try:
+                _write_all(1, b"".join(prefix + line + b"\n" for line in lines))
+            except OSError:
+                self._options.echo = None
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _signal(group: int, number: int) -> None:
+    """The program alone gets a polite signal, since it knows its children best; SIGKILL goes to its whole group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if number == signal.SIGKILL:
+            os.killpg(group, number)
+        else:
+            os.kill(group, number)
+
+
+def _kill_descendants() -> None:
+    """Kill children until none is left; each kill hands its own children up to this process (the subreaper)."""
+    while True:
+        for pid in _children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    """Pids whose parent is this process, from /proc; empty where there is no /proc."""
+    own = os.getpid()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            # The second field is the name in brackets and may hold anything; the parent is the second after it.
+            if int(entry.read_text(errors="replace").rpartition(")")[2].split()[1]) == own:
+                found.append(int(entry.parent.name))
+    return found
+
+
+def guard_command(
+    command: list[str],
+    *,
+    parent: int,
+    privileges: Privileges = Privileges.KEEP,
+    stop_signal: int = signal.SIGTERM,
+    stop_seconds: float = 10.0,
+    log: Path | None = None,
+    echo: str | None = None,
+    pid_fd: int | None = None,
+) -> list[str]:
+    """The command line that runs `command` under a launcher whose parent is the process `parent`."""
+    line = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), f"--parent={parent}"]
+    line += [f"--privileges={privileges}", f"--stop-signal={int(stop_signal)}", f"--stop-seconds={stop_seconds}"]
+    line += [f"--log={log}"] if log else []
+    line += [f"--echo={echo}"] if echo is not None else []
+    line += [f"--pid-fd={pid_fd}"] if pid_fd is not None else []
+    return [*line, "--", *command]
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="launch", description="Run one program and outlive all it starts.")
+    parser.add_argument("--parent", type=int, required=True, help="stop when this process ends")
+    parser.add_argument("--privileges", choices=[str(choice) for choice in Privileges], default="keep")
+    parser.add_argument("--stop-signal", type=int, default=signal.SIGTERM)
+    parser.add_argument("--stop-seconds", type=float, default=10.0, help="then SIGKILL")
+    parser.add_argument("--log", type=Path, help="write the output here instead of inheriting it")
+    parser.add_argument("--echo", help="also print the output, each line after this prefix")
+    parser.add_argument("--pid-fd", type=int, help="write the program's pid to this descriptor")
+    parser.add_argument("command", nargs="+")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(Launcher(_options(sys.argv[1:])).run())

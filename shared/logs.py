@@ -1,0 +1,97 @@
+"""Structured logs: one JSON object a line, or readable lines on a terminal.
+
+What may be logged is ids, counts, states and durations. Redaction here is a net under that rule, not the rule.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+#: Values under these names never reach a log line, whoever passes them.
+_FORBIDDEN_NAMES = frozenset(
+    {"token", "access_token", "authorization", "secret", "password", "body", "phone", "click_id", "ctwa_clid", "headers"}
+)
+_SHAPES = (
+    (re.compile(r"\bEA[A-Za-z0-9]{20,}"), "[token]"),
+    (re.compile(r"(?i)(bearer\s+)\S+"), r"\1[token]"),
+    (re.compile(r"\bA[a-zA-Z][A-Za-z0-9_-]{60,}"), "[click id]"),
+    (re.compile(r"(?<![\w.:-])\+?\d{10,15}(?![\w.:-])"), "[number]"),
+    (re.compile(r"(?i)(://[^:/@\s]*:)[^@\s]+@"), r"\1[password]@"),
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def configure_logs(process: str, *, log_format: str = "auto", level: str = "info") -> None:
+    """Routes structlog and the standard library's logging to stderr in one form; `process` is in every line."""
+    shared_steps: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+        _process_name(process),
+        redact_event,
+    ]
+    structlog.configure(
+        processors=[*shared_steps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        cache_logger_on_first_use=True,
+    )
+    readable = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if readable else structlog.processors.JSONRenderer()
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared_steps],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # urllib3 logs request paths, which hold dataset ids, and retries of no interest.
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+
+def get_logger(name: str) -> Any:
+    """A bound logger: `log.info("webhook stored", webhook_id=…)`."""
+    return structlog.get_logger(name)
+
+
+def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """A structlog processor: forbidden names are emptied, and what looks like a secret in any text is masked."""
+    return {name: _redact(name, value) for name, value in event.items()}
+
+
+def redact_text(text: str) -> str:
+    """`text` without anything shaped like a token, click id, phone number or password, and without control characters."""
+    for pattern, replacement in _SHAPES:
+        text = pattern.sub(replacement, text)
+    return _CONTROL.sub(" ", text)
+
+
+def _redact(name: str, value: Any) -> Any:
+    if name.lower() in _FORBIDDEN_NAMES:
+        return "[redacted]"
+    if isinstance(value, str) and name not in {"timestamp", "level", "process", "logger"}:
+        return redact_text(value)
+    if isinstance(value, Mapping):
+        return {key: _redact(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redact("", inner) for inner in value]
+    return value
+
+
+def _process_name(process: str) -> Any:
+    def add(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("process", process)
+        return event
+
+    return add

@@ -1,0 +1,158 @@
+"""The one place where configuration is read: `load_settings` turns the environment into a frozen `Settings`.
+
+Only entry points call it. What differs between customers (channels, datasets, tokens) is rows, not settings.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
+
+SECRET_SETTINGS = frozenset({"DATABASE_URL", "REDIS_URL", "TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS"})
+
+
+class SettingsError(Exception):
+    """One or more settings are missing or wrong. The message lists every one of them, and never a value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything an entry point may need. `.env.example` describes each in the same order."""
+
+    #: PostgreSQL connection URL of the role this process runs as.
+    database_url: str
+    #: Redis or Valkey connection URL. It only carries rings; losing it costs seconds.
+    redis_url: str
+    #: Keys for Meta tokens. The receiver does not hold them.
+    token_keys: tuple[str, ...]
+    #: Keys for webhook secrets, raw bodies, the spool and identities.
+    secret_keys: tuple[str, ...]
+    #: Keys for the hashes by which identities are looked up.
+    hash_keys: tuple[str, ...]
+    graph_url: str
+    graph_version: str
+    #: Allows a Graph host other than Meta's own or this machine, for a sandbox on another host.
+    graph_allow_other_host: bool
+    #: The kill switch over all datasets.
+    sending: str
+    #: Where acknowledged webhooks wait while Postgres is away.
+    spool_dir: Path
+    spool_max_bytes: int
+    max_body_bytes: int
+    #: How many reverse proxies stand before the receiver; that many X-Forwarded-For hops are believed.
+    trusted_proxies: int
+    #: The receiver's address as providers see it, without a trailing slash.
+    public_url: str
+    metrics_port: int | None
+    log_format: str
+    log_level: str
+
+    def __repr__(self) -> str:
+        return f"Settings(graph_version={self.graph_version!r}, sending={self.sending!r}, …)"
+
+
+class _Keys(fields.Field[tuple[str, ...]]):
+    """A comma-separated ring of keys, newest first."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
+        return tuple(key.strip() for key in str(value).split(",") if key.strip())
+
+
+class _SettingsSchema(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    database_url = fields.String(data_key="DATABASE_URL", load_default="")
+    redis_url = fields.String(data_key="REDIS_URL", load_default="")
+    token_keys = _Keys(data_key="TOKEN_KEYS", load_default=())
+    secret_keys = _Keys(data_key="SECRET_KEYS", load_default=())
+    hash_keys = _Keys(data_key="HASH_KEYS", load_default=())
+    graph_url = fields.Url(
+        data_key="GRAPH_URL", load_default="https://graph.facebook.com", require_tld=False, schemes={"http", "https"}
+    )
+    graph_version = fields.String(
+        data_key="GRAPH_VERSION",
+        load_default="v25.0",
+        validate=validate.Regexp(r"^v\d{1,2}\.\d$", error="must look like v25.0"),
+    )
+    graph_allow_other_host = fields.Boolean(data_key="GRAPH_ALLOW_OTHER_HOST", load_default=False)
+    sending = fields.String(
+        data_key="SENDING", load_default="on", validate=validate.OneOf(["on", "off", "dry-run"])
+    )
+    spool_dir = fields.String(data_key="SPOOL_DIR", load_default=".local/spool")
+    spool_max_bytes = fields.Integer(
+        data_key="SPOOL_MAX_BYTES", load_default=1_000_000_000, validate=validate.Range(min=0)
+    )
+    max_body_bytes = fields.Integer(
+        data_key="MAX_BODY_BYTES", load_default=3 * 1024 * 1024, validate=validate.Range(min=1024, max=64 * 1024 * 1024)
+    )
+    trusted_proxies = fields.Integer(
+        data_key="TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=5)
+    )
+    public_url = fields.String(data_key="PUBLIC_URL", load_default="")
+    metrics_port = fields.Integer(
+        data_key="METRICS_PORT", load_default=None, allow_none=True, validate=validate.Range(min=1, max=65535)
+    )
+    log_format = fields.String(
+        data_key="LOG_FORMAT", load_default="auto", validate=validate.OneOf(["auto", "json", "console"])
+    )
+    log_level = fields.String(
+        data_key="LOG_LEVEL", load_default="info", validate=validate.OneOf(["debug", "info", "warning", "error"])
+    )
+
+    @pre_load
+    def drop_blank_values(self, data: Mapping[str, str], **kwargs: Any) -> dict[str, str]:
+        """An empty variable means "not set": that is how docker-compose passes what .env leaves out."""
+        return {name: value for name, value in data.items() if value.strip()}
+
+    @post_load
+    def build(self, data: dict[str, Any], **kwargs: Any) -> Settings:
+        data["spool_dir"] = Path(data["spool_dir"])
+        data["public_url"] = data["public_url"].rstrip("/")
+        data["graph_url"] = data["graph_url"].rstrip("/")
+        return Settings(**data)
+
+
+def load_settings(environ: Mapping[str, str], *, needs: Collection[str] = ()) -> Settings:
+    """The settings in `environ`; `NAME_FILE` reads the value of NAME from a file, as container secrets come.
+
+    `needs` names the settings (in capitals) that this entry point can't do without.
+    Raises SettingsError with every mistake at once.
+    """
+    problems: list[str] = []
+    values = _with_files(environ, problems)
+    for name in sorted(needs):
+        if not values.get(name, "").strip():
+            problems.append(f"{name}: is not set (give {name}, or {name}_FILE with the path of a file that holds it)")
+    settings = None
+    try:
+        settings = _SettingsSchema().load(values)
+    except ValidationError as error:
+        problems.extend(_readable(error))
+    if problems or not isinstance(settings, Settings):
+        raise SettingsError("settings are not usable:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return settings
+
+
+def _with_files(environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    values = dict(environ)
+    known = {field.data_key for field in _SettingsSchema().fields.values()}
+    for name in sorted(known, key=str):
+        path = environ.get(f"{name}_FILE", "").strip()
+        if not name or not path:
+            continue
+        if environ.get(name, "").strip():
+            problems.append(f"{name}: both {name} and {name}_FILE are set; keep one")
+            continue
+        try:
+            values[name] = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            problems.append(f"{name}_FILE: cannot be read ({error.strerror})")
+    return values
+
+
+def _readable(error: ValidationError) -> list[str]:
+    messages = error.normalized_messages()
+    return [f"{name}: {' '.join(str(text) for text in texts)}" for name, texts in sorted(messages.items())]
