@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import select
 import signal
@@ -39,7 +40,7 @@ class Launcher:
         self._parent: int = options.parent
         self._stops = 0
         self._kill_at: float | None = None
-        self._program: subprocess.Popen[bytes] | None = None
+        self._program: subprocess.Popen[bytes]
         self._log = LogFile(options.log) if options.log else None
         self._partial = b""
         self._wake_read, self._wake_write = os.pipe()
@@ -57,6 +58,7 @@ class Launcher:
             self._say(f"cannot run {self._options.command[0]}: {error.strerror or error}")
             return _CANNOT_RUN
         status = self._guard()
+        _kill_group(self._program.pid)
         _kill_descendants()
         self._drain()
         return status
@@ -89,7 +91,7 @@ class Launcher:
             stdin=None if self._log is None else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if self._log else None,
-            preexec_fn=before_exec,  # safe here: the launcher has one thread
+            preexec_fn=before_exec,  # noqa: PLW1509 (the launcher has one thread)
             process_group=0,
         )
         if self._options.pid_fd is not None:
@@ -98,20 +100,25 @@ class Launcher:
 
     def _guard(self) -> int:
         """Pass on stops and output until the program ends."""
-        assert self._program is not None
         while (status := self._reap()) is None:
             self._look_for_parent()
-            if self._stops and self._kill_at is None:
-                self._kill_at = time.monotonic() + self._options.stop_seconds
-                _signal(self._program.pid, self._options.stop_signal)
-            if self._kill_at is not None and (self._stops > 1 or time.monotonic() >= self._kill_at):
-                _signal(self._program.pid, signal.SIGKILL)
+            self._pass_on_stop(self._program.pid)
             self._pump(self._pause())
         return status
 
+    def _pass_on_stop(self, pid: int) -> None:
+        """One polite signal to the program alone, which knows its children best; SIGKILL to its whole group when
+        its time is up or somebody asks twice."""
+        if self._stops and self._kill_at is None:
+            self._kill_at = time.monotonic() + self._options.stop_seconds
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, self._options.stop_signal)
+        if self._kill_at is not None and (self._stops > 1 or time.monotonic() >= self._kill_at):
+            self._kill_at = math.inf
+            _kill_group(pid)
+
     def _reap(self) -> int | None:
         """Bury every dead child, adopted ones too; the program's exit status once it is among them."""
-        assert self._program is not None
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -131,13 +138,12 @@ class Launcher:
     def _pause(self) -> float | None:
         """Seconds until there is something to do that no signal will announce."""
         waits = [] if LINUX else [_LOOK_SECONDS]
-        if self._kill_at is not None:
+        if self._kill_at is not None and self._kill_at < math.inf:
             waits.append(max(0.0, self._kill_at - time.monotonic()))
         return min(waits, default=None)
 
     def _pump(self, seconds: float | None) -> bool:
         """Wait for a signal or output and copy the output. False when the output has ended."""
-        assert self._program is not None
         watched: list[int] = [self._wake_read]
         source = self._program.stdout
         if source is not None and not source.closed:
@@ -156,7 +162,7 @@ class Launcher:
         return True
 
     def _drain(self) -> None:
-        while self._program is not None and self._program.stdout is not None and self._pump(0):
+        while self._program.stdout is not None and self._pump(0):
             continue
         if self._partial:
             self._write(b"\n")
@@ -195,20 +201,16 @@ def _write_all(fd: int, data: bytes) -> None:
         data = data[os.write(fd, data) :]
 
 
-def _signal(group: int, number: int) -> None:
-    """The program alone gets a polite signal, since it knows its children best; SIGKILL goes to its whole group."""
+def _kill_group(group: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if number == signal.SIGKILL:
-            os.killpg(group, number)
-        else:
-            os.kill(group, number)
+        os.killpg(group, signal.SIGKILL)
 
 
 def _kill_descendants() -> None:
     """Kill children until none is left; each kill hands its own children up to this process (the subreaper)."""
     while True:
         for pid in _children():
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
@@ -241,7 +243,11 @@ def guard_command(
 ) -> list[str]:
     """The command line that runs `command` under a launcher whose parent is the process `parent`."""
     line = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), f"--parent={parent}"]
-    line += [f"--privileges={privileges}", f"--stop-signal={int(stop_signal)}", f"--stop-seconds={stop_seconds}"]
+    line += [
+        f"--privileges={privileges}",
+        f"--stop-signal={int(stop_signal)}",
+        f"--stop-seconds={stop_seconds}",
+    ]
     line += [f"--log={log}"] if log else []
     line += [f"--echo={echo}"] if echo is not None else []
     line += [f"--pid-fd={pid_fd}"] if pid_fd is not None else []

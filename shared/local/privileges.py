@@ -69,7 +69,11 @@ def _enter_user_namespace() -> None:
     """Map nobody, inside, to the caller, outside; user_namespaces(7) wants setgroups denied before gid_map."""
     uid, gid = os.geteuid(), os.getegid()
     _call("unshare", ctypes.c_int(_CLONE_NEWUSER))
-    for name, text in (("setgroups", "deny"), ("gid_map", f"{NOBODY} {gid} 1"), ("uid_map", f"{NOBODY} {uid} 1")):
+    for name, text in (
+        ("setgroups", "deny"),
+        ("gid_map", f"{NOBODY} {gid} 1"),
+        ("uid_map", f"{NOBODY} {uid} 1"),
+    ):
         Path("/proc/self", name).write_text(text)
 
 
@@ -91,7 +95,9 @@ def _become_nobody() -> None:
 def _keep_passage() -> None:
     mask = 1 << _CAP_DAC_OVERRIDE
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    data = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)  # effective, permitted, inheritable; low word, high word
+    data = (ctypes.c_uint32 * 6)(
+        mask, mask, mask, 0, 0, 0
+    )  # effective, permitted, inheritable; low word, high word
     _call("capset", header, data)
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
 
