@@ -13,7 +13,18 @@ import structlog
 
 #: Values under these names never reach a log line, whoever passes them.
 _FORBIDDEN_NAMES = frozenset(
-    {"token", "access_token", "authorization", "secret", "password", "body", "phone", "click_id", "ctwa_clid", "headers"}
+    {
+        "token",
+        "access_token",
+        "authorization",
+        "secret",
+        "password",
+        "body",
+        "phone",
+        "click_id",
+        "ctwa_clid",
+        "headers",
+    }
 )
 _SHAPES = (
     (re.compile(r"\bEA[A-Za-z0-9]{20,}"), "[token]"),
@@ -44,7 +55,9 @@ def configure_logs(process: str, *, log_format: str = "auto", level: str = "info
     )
     readable = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if readable else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if readable
+        else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

@@ -125,7 +125,9 @@ class Bell:
             self._celery.send_task(TASKS[work], queue=work.value, expires=EXPIRES_SECONDS, retry=False)
         except (RedisError, OperationalError, OSError) as error:
             self._resting_until = self._monotonic() + REST_SECONDS
-            log.warning("bell not rung, the sweeper will find the work", work=work.value, error=type(error).__name__)
+            log.warning(
+                "bell not rung, the sweeper will find the work", work=work.value, error=type(error).__name__
+            )
             return False
         return True
 

@@ -70,7 +70,10 @@ class _SettingsSchema(Schema):
     secret_keys = _Keys(data_key="SECRET_KEYS", load_default=())
     hash_keys = _Keys(data_key="HASH_KEYS", load_default=())
     graph_url = fields.Url(
-        data_key="GRAPH_URL", load_default="https://graph.facebook.com", require_tld=False, schemes={"http", "https"}
+        data_key="GRAPH_URL",
+        load_default="https://graph.facebook.com",
+        require_tld=False,
+        schemes={"http", "https"},
     )
     graph_version = fields.String(
         data_key="GRAPH_VERSION",
@@ -86,7 +89,9 @@ class _SettingsSchema(Schema):
         data_key="SPOOL_MAX_BYTES", load_default=1_000_000_000, validate=validate.Range(min=0)
     )
     max_body_bytes = fields.Integer(
-        data_key="MAX_BODY_BYTES", load_default=3 * 1024 * 1024, validate=validate.Range(min=1024, max=64 * 1024 * 1024)
+        data_key="MAX_BODY_BYTES",
+        load_default=3 * 1024 * 1024,
+        validate=validate.Range(min=1024, max=64 * 1024 * 1024),
     )
     trusted_proxies = fields.Integer(
         data_key="TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=5)
@@ -99,7 +104,9 @@ class _SettingsSchema(Schema):
         data_key="LOG_FORMAT", load_default="auto", validate=validate.OneOf(["auto", "json", "console"])
     )
     log_level = fields.String(
-        data_key="LOG_LEVEL", load_default="info", validate=validate.OneOf(["debug", "info", "warning", "error"])
+        data_key="LOG_LEVEL",
+        load_default="info",
+        validate=validate.OneOf(["debug", "info", "warning", "error"]),
     )
 
     @pre_load
@@ -125,7 +132,9 @@ def load_settings(environ: Mapping[str, str], *, needs: Collection[str] = ()) ->
     values = _with_files(environ, problems)
     for name in sorted(needs):
         if not values.get(name, "").strip():
-            problems.append(f"{name}: is not set (give {name}, or {name}_FILE with the path of a file that holds it)")
+            problems.append(
+                f"{name}: is not set (give {name}, or {name}_FILE with the path of a file that holds it)"
+            )
     settings = None
     try:
         settings = _SettingsSchema().load(values)

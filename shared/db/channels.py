@@ -66,7 +66,9 @@ def all_channels(conn: psycopg.Connection[Any]) -> list[Channel]:
 def channel_by(conn: psycopg.Connection[Any], key_or_name: str) -> Channel | None:
     """The channel with this key or this name."""
     with conn.cursor(row_factory=class_row(Channel)) as cursor:
-        cursor.execute(f"select {_COLUMNS} from channels where key = %(it)s or name = %(it)s", {"it": key_or_name})
+        cursor.execute(
+            f"select {_COLUMNS} from channels where key = %(it)s or name = %(it)s", {"it": key_or_name}
+        )
         return cursor.fetchone()
 
 

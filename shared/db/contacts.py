@@ -1,0 +1,94 @@
+"""The `contacts` and `contact_identities` tables: people, and the names each of them is known by."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+
+#: What tells two identities apart: workspace, kind and keyed hash.
+IdentityKey = tuple[str, str, bytes]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NewIdentity:
+    """One name of a person, ready for the table: the plain value is in none of these."""
+
+    workspace: str
+    kind: str
+    hash_key: str
+    hash: bytes
+    ciphertext: bytes
+
+    @property
+    def key(self) -> IdentityKey:
+        return (self.workspace, self.kind, self.hash)
+
+
+def find_contacts(conn: psycopg.Connection[Any], keys: Iterable[IdentityKey]) -> dict[IdentityKey, int]:
+    """The contact each of these identities belongs to, merges followed; unknown ones are left out."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    rows = conn.execute(
+        """
+        select i.workspace, i.kind, i.hash, coalesce(c.merged_into, c.id)
+        from unnest(%b::text[], %b::text[], %b::bytea[]) as k (workspace, kind, hash)
+        join contact_identities i using (workspace, kind, hash)
+        join contacts c on c.id = i.contact_id
+        """,
+        [[key[0] for key in wanted], [key[1] for key in wanted], [key[2] for key in wanted]],
+    ).fetchall()
+    return {(workspace, kind, digest): contact_id for workspace, kind, digest, contact_id in rows}
+
+
+def insert_contacts(conn: psycopg.Connection[Any], owners: Sequence[tuple[str, bool]]) -> list[int]:
+    """Adds one contact for each (workspace, is test); their ids, in order."""
+    if not owners:
+        return []
+    rows = conn.execute(
+        """
+        insert into contacts (workspace, is_test)
+        select workspace, is_test from unnest(%s::text[], %s::boolean[]) with ordinality as o (workspace, is_test, n)
+        order by n returning id
+        """,
+        [[owner[0] for owner in owners], [owner[1] for owner in owners]],
+    ).fetchall()
+    return [contact_id for (contact_id,) in rows]
+
+
+def insert_identities(
+    conn: psycopg.Connection[Any], identities: Sequence[tuple[int, NewIdentity]]
+) -> dict[IdentityKey, int]:
+    """Gives contacts their names; for each name, the contact that has it now (another worker may have been first)."""
+    if not identities:
+        return {}
+    # Sorted, so that two workers with the same people wait for each other instead of deadlocking.
+    ordered = sorted(identities, key=lambda pair: pair[1].key)
+    conn.execute(
+        """
+        insert into contact_identities (contact_id, workspace, kind, hash_key, hash, ciphertext)
+        select * from unnest(%b::bigint[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bytea[])
+        on conflict (workspace, kind, hash) do nothing
+        """,
+        [
+            [contact_id for contact_id, _ in ordered],
+            [identity.workspace for _, identity in ordered],
+            [identity.kind for _, identity in ordered],
+            [identity.hash_key for _, identity in ordered],
+            [identity.hash for _, identity in ordered],
+            [identity.ciphertext for _, identity in ordered],
+        ],
+    )
+    return find_contacts(conn, [identity.key for _, identity in ordered])
+
+
+def delete_nameless_contacts(conn: psycopg.Connection[Any], contact_ids: Sequence[int]) -> None:
+    """Removes contacts made a moment ago in this transaction whose names turned out to be somebody else's."""
+    if contact_ids:
+        conn.execute(
+            "delete from contacts c where id = any(%s)"
+            " and not exists (select from contact_identities i where i.contact_id = c.id)",
+            [list(contact_ids)],
+        )

@@ -1,0 +1,157 @@
+"""The `datasets` table: where Meta takes events, whether we may send there now, and if not, why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One Meta dataset and our policies for it."""
+
+    id: int
+    name: str
+    meta_id: str
+    kind: str
+    profile: str
+    waba_id: str | None
+    page_id: str | None
+    credential_id: int | None
+    sending: str
+    batch_max: int
+    in_flight_max: int
+    unknown_policy: dict[str, str]
+    test_event_code: str | None
+    is_test: bool
+    pause_reason: str | None
+    pause_detail: str | None
+    paused_at: datetime | None
+    #: None: until somebody or a probe resumes it, if there is a pause reason.
+    paused_until: datetime | None
+    failures: int
+    pauses: int
+
+
+_COLUMNS = (
+    "id, name, meta_id, kind, profile, waba_id, page_id, credential_id, sending, batch_max, in_flight_max,"
+    " unknown_policy, test_event_code, is_test, pause_reason, pause_detail, paused_at,"
+    " nullif(paused_until, 'infinity') as paused_until, failures, pauses"
+)
+
+
+def all_datasets(conn: psycopg.Connection[Any]) -> list[Dataset]:
+    """Every dataset, by name."""
+    with conn.cursor(row_factory=class_row(Dataset)) as cursor:
+        cursor.execute(f"select {_COLUMNS} from datasets order by name")
+        return cursor.fetchall()
+
+
+def dataset_by_name(conn: psycopg.Connection[Any], name: str) -> Dataset | None:
+    """The dataset with this name."""
+    with conn.cursor(row_factory=class_row(Dataset)) as cursor:
+        cursor.execute(f"select {_COLUMNS} from datasets where name = %s", [name])
+        return cursor.fetchone()
+
+
+def dataset_by_id(conn: psycopg.Connection[Any], dataset_id: int) -> Dataset | None:
+    """The dataset with this id of ours."""
+    with conn.cursor(row_factory=class_row(Dataset)) as cursor:
+        cursor.execute(f"select {_COLUMNS} from datasets where id = %s", [dataset_id])
+        return cursor.fetchone()
+
+
+def insert_dataset(conn: psycopg.Connection[Any], values: Mapping[str, Any]) -> int:
+    """Adds a dataset; its id. `values` holds the changeable columns by name."""
+    row = conn.execute(
+        """
+        insert into datasets (name, meta_id, kind, profile, waba_id, page_id, credential_id, sending, batch_max,
+                              test_event_code, is_test)
+        values (%(name)s, %(meta_id)s, %(kind)s, %(profile)s, %(waba_id)s, %(page_id)s, %(credential_id)s,
+                %(sending)s, %(batch_max)s, %(test_event_code)s, %(is_test)s)
+        returning id
+        """,
+        values,
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def update_dataset(conn: psycopg.Connection[Any], dataset_id: int, values: Mapping[str, Any]) -> None:
+    """Sets every changeable column of a dataset. What sending on, off or dry-run does to waiting deliveries is
+    `shared.db.deliveries.apply_sending`."""
+    conn.execute(
+        """
+        update datasets set name = %(name)s, meta_id = %(meta_id)s, kind = %(kind)s, profile = %(profile)s,
+               waba_id = %(waba_id)s, page_id = %(page_id)s, credential_id = %(credential_id)s,
+               sending = %(sending)s, batch_max = %(batch_max)s, test_event_code = %(test_event_code)s,
+               is_test = %(is_test)s, updated_at = now()
+        where id = %(id)s
+        """,
+        {**values, "id": dataset_id},
+    )
+
+
+def pause_dataset(
+    conn: psycopg.Connection[Any],
+    dataset_id: int,
+    *,
+    reason: str,
+    detail: str | None,
+    seconds: float | None = None,
+) -> None:
+    """Stops claims for this dataset: for `seconds`, or until somebody resumes it.
+
+    A pause that ends by itself never replaces one that doesn't.
+    """
+    conn.execute(
+        """
+        update datasets set pause_reason = %(reason)s, pause_detail = %(detail)s, paused_at = now(),
+               paused_until = case when %(seconds)s::float8 is null then 'infinity'
+                   else now() + make_interval(secs => %(seconds)s) end,
+               pauses = case when %(reason)s = 'meta_down' then pauses + 1 else pauses end,
+               updated_at = now()
+        where id = %(id)s and (paused_until is distinct from 'infinity' or %(seconds)s::float8 is null)
+        """,
+        {"id": dataset_id, "reason": reason, "detail": detail, "seconds": seconds},
+    )
+
+
+def resume_dataset(conn: psycopg.Connection[Any], dataset_id: int) -> bool:
+    """Ends a pause and forgets past failures; False if there was no pause."""
+    cursor = conn.execute(
+        """
+        update datasets set pause_reason = null, pause_detail = null, paused_at = null, paused_until = null,
+               failures = 0, pauses = 0, updated_at = now()
+        where id = %s and pause_reason is not null
+        """,
+        [dataset_id],
+    )
+    return cursor.rowcount == 1
+
+
+def count_failure(conn: psycopg.Connection[Any], dataset_id: int) -> tuple[int, int]:
+    """One more request in a row without a usable answer: how many in a row now, and how many pauses for it so far."""
+    row = conn.execute(
+        "update datasets set failures = failures + 1 where id = %s returning failures, pauses", [dataset_id]
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def forget_failures(conn: psycopg.Connection[Any], dataset_id: int) -> None:
+    """Meta answered: ends a meta_down pause whose time is up, and starts counting afresh."""
+    conn.execute(
+        """
+        update datasets set failures = 0, pauses = 0,
+               pause_reason = case when pause_reason = 'meta_down' then null else pause_reason end,
+               pause_detail = case when pause_reason = 'meta_down' then null else pause_detail end,
+               paused_at = case when pause_reason = 'meta_down' then null else paused_at end,
+               paused_until = case when pause_reason = 'meta_down' then null else paused_until end
+        where id = %s and (failures > 0 or pauses > 0)
+        """,
+        [dataset_id],
+    )

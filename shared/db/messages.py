@@ -1,0 +1,142 @@
+"""The `messages` and `touchpoints` tables: who wrote to which channel, and which of these messages came from an ad."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+#: A provider's message id is unique within its channel only.
+MessageKey = tuple[int, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewMessage:
+    """One live inbound message. There is no text in it."""
+
+    channel_id: int
+    message_id: str
+    contact_id: int
+    message_class: str
+    kind: str | None
+    sent_at: datetime | None
+    received_at: datetime
+    webhook_id: UUID
+    webhook_received_at: datetime
+    is_test: bool
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NewTouchpoint:
+    """What one ad message says of its ad. `message_id` is our row's."""
+
+    message_id: int
+    contact_id: int
+    channel_id: int
+    message_class: str
+    click_id: str | None
+    click_hash: str | None
+    ad_id: str | None
+    source_type: str | None
+    source_url: str | None
+    source_app: str | None
+    headline: str | None
+    body: str | None
+    media_type: str | None
+    media_url: str | None
+    conversion_token: str | None
+    flags: list[str]
+    occurred_at: datetime
+    is_test: bool
+
+
+@dataclass(frozen=True)
+class KnownMessage:
+    """A message we have already: what it was taken for, and who wrote it."""
+
+    message_class: str
+    contact_id: int
+
+
+def known_messages(
+    conn: psycopg.Connection[Any], keys: Iterable[MessageKey]
+) -> dict[MessageKey, KnownMessage]:
+    """Which of these messages are stored."""
+    wanted = sorted(set(keys))
+    rows = conn.execute(
+        """
+        select m.channel_id, m.message_id, m.class, m.contact_id
+        from unnest(%s::bigint[], %s::text[]) as k (channel_id, message_id)
+        join messages m using (channel_id, message_id)
+        """,
+        [[key[0] for key in wanted], [key[1] for key in wanted]],
+    ).fetchall()
+    return {
+        (channel_id, message_id): KnownMessage(cls, contact) for channel_id, message_id, cls, contact in rows
+    }
+
+
+def upsert_messages(conn: psycopg.Connection[Any], messages: Sequence[NewMessage]) -> dict[MessageKey, int]:
+    """Stores messages; the row id of each that is new, or that now says more of an ad than it did.
+
+    A provider may announce one message twice, first without its ad block (a placeholder, a second kind of event).
+    """
+    if not messages:
+        return {}
+    ordered = sorted(messages, key=lambda message: (message.channel_id, message.message_id))
+    rows = conn.execute(
+        """
+        insert into messages as m (channel_id, message_id, contact_id, class, kind, sent_at, received_at, webhook_id,
+                                   webhook_received_at, is_test)
+        select * from unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],
+                             %s::timestamptz[], %s::uuid[], %s::timestamptz[], %s::boolean[])
+        on conflict (channel_id, message_id) do update set class = excluded.class
+        where array_position(array['organic', 'post', 'ad_without_click_id', 'ad'], excluded.class)
+            > array_position(array['organic', 'post', 'ad_without_click_id', 'ad'], m.class)
+        returning m.channel_id, m.message_id, m.id
+        """,
+        [
+            [message.channel_id for message in ordered],
+            [message.message_id for message in ordered],
+            [message.contact_id for message in ordered],
+            [message.message_class for message in ordered],
+            [message.kind for message in ordered],
+            [message.sent_at for message in ordered],
+            [message.received_at for message in ordered],
+            [message.webhook_id for message in ordered],
+            [message.webhook_received_at for message in ordered],
+            [message.is_test for message in ordered],
+        ],
+    ).fetchall()
+    return {(channel_id, message_id): row_id for channel_id, message_id, row_id in rows}
+
+
+_TOUCHPOINT = """
+insert into touchpoints as t (message_id, contact_id, channel_id, class, click_id, click_hash, ad_id, source_type,
+                              source_url, source_app, headline, body, media_type, media_url, conversion_token, flags,
+                              occurred_at, is_test)
+values (%(message_id)s, %(contact_id)s, %(channel_id)s, %(message_class)s, %(click_id)s, %(click_hash)s, %(ad_id)s,
+        %(source_type)s, %(source_url)s, %(source_app)s, %(headline)s, %(body)s, %(media_type)s, %(media_url)s,
+        %(conversion_token)s, %(flags)s, %(occurred_at)s, %(is_test)s)
+on conflict (message_id) do update set
+    class = excluded.class, click_id = excluded.click_id, click_hash = excluded.click_hash,
+    ad_id = coalesce(t.ad_id, excluded.ad_id), conversion_token = coalesce(t.conversion_token, excluded.conversion_token)
+where t.click_id is null
+returning t.id
+"""
+
+
+def insert_touchpoints(conn: psycopg.Connection[Any], touchpoints: Sequence[NewTouchpoint]) -> dict[int, int]:
+    """Stores touchpoints, or completes one with a click id that came later; touchpoint id by message row id."""
+    if not touchpoints:
+        return {}
+    found: dict[int, int] = {}
+    with conn.cursor() as cursor:
+        cursor.executemany(_TOUCHPOINT, [touchpoint.__dict__ for touchpoint in touchpoints], returning=True)
+        for touchpoint, result in zip(touchpoints, cursor.results(), strict=True):
+            row = result.fetchone()
+            if row is not None:
+                found[touchpoint.message_id] = int(row[0])
+    return found
