@@ -1,0 +1,20 @@
+"""Currencies a conversion may be reported in.
+
+The national currencies of ISO 4217 (https://www.iso.org/iso-4217-currency-codes.html), those withdrawn in the last
+years included, since shops go on using their codes for a while. Meta documents no list of its own.
+"""
+
+REFUSED_BY_META = frozenset({"MRU"})
+"""Valid in ISO 4217, yet a live request with it was refused with 100/2804011."""
+
+_IN_USE = """
+AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
+CAD CDF CHF CLF CLP CNY COP CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
+GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW
+KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN
+NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE
+SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND
+VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG ZWL
+"""
+
+CURRENCIES = frozenset(_IN_USE.split()) - REFUSED_BY_META
