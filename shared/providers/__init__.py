@@ -1,0 +1,33 @@
+"""The providers we read. A new one is its module and one line here; see docs/adding-a-provider.md."""
+
+from collections.abc import Mapping
+
+from shared.providers import meta_cloud, whapi
+from shared.providers.base import Parsed, Provider, Request
+
+PROVIDERS: dict[str, Provider] = {
+    "whapi": whapi.PROVIDER,
+    "meta_cloud": meta_cloud.PROVIDER,
+}
+
+
+class UnknownProviderError(ValueError):
+    """There is no provider of that name; the text lists those there are."""
+
+
+def get_provider(name: str) -> Provider:
+    """Return the provider of that name. Raises UnknownProviderError."""
+    if name not in PROVIDERS:
+        raise UnknownProviderError(
+            f"No provider is called {name!r}. There are: {', '.join(sorted(PROVIDERS))}."
+        )
+    return PROVIDERS[name]
+
+
+def parse_body(name: str, body: bytes, headers: Mapping[str, str] | None = None, path: str = "") -> Parsed:
+    """Return what a request body holds for the named provider, as if it had been posted.
+
+    Raises UnknownProviderError, and UnparsableError when the body cannot be read.
+    """
+    lowered = {key.lower(): value for key, value in (headers or {}).items()}
+    return get_provider(name).parse(Request(method="POST", path=path, headers=lowered, body=body))

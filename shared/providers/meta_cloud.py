@@ -1,0 +1,312 @@
+"""Meta's WhatsApp Cloud API: entries of changes; what a change is about is said by its `field`, never by its content.
+
+Documentation: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/
+(and its neighbours automatic_events, history, smb_message_echoes).
+
+Below `entry[].changes[].value`:
+
+| what | where |
+|---|---|
+| click id | `messages[].referral.ctwa_clid`; absent for ads in WhatsApp Status and on coexistence numbers |
+| ad or post | `messages[].referral.{source_id,source_type,source_url,headline,body,media_type}` |
+| its media | `messages[].referral.{image_url,video_url}` |
+| sender | `messages[].from` (digits; absent for people with a username), `.from_user_id`, `.from_parent_user_id` |
+| more of them | `contacts[].{wa_id,user_id,parent_user_id}`, of the contact with the same `wa_id` or `user_id` |
+| time | `messages[].timestamp`, seconds, as text or number |
+| business number | `metadata.phone_number_id` |
+| automatic events | `automatic_events[].{id,event_name,timestamp,ctwa_clid}` |
+| their value | `automatic_events[].custom_data.{currency,value}`, the value being price × 1000 |
+
+Authentic is what carries `X-Hub-Signature-256`, the HMAC-SHA256 of the body under the app's secret.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs
+
+from shared.domain.messages import (
+    AutomaticEvent,
+    Message,
+    MessageClass,
+    Referral,
+    classify,
+    clean_click_id,
+)
+from shared.providers.addresses import AddressKind, phone_digits, read_address
+from shared.providers.base import (
+    Collector,
+    Json,
+    Parsed,
+    Provider,
+    Request,
+    SamplePaths,
+    SecretField,
+    Secrets,
+)
+from shared.providers.body import (
+    amount,
+    identifier,
+    mapping,
+    raw_text,
+    read_object,
+    text,
+    unix_seconds,
+    whole_text,
+)
+
+SIGNATURE_HEADER = "X-Hub-Signature-256"
+
+#: Fields that are left out whole, whatever they hold. `history` also delivers media in a `messages` list of the very
+#: shape that live messages have.
+OTHER_FIELDS = {
+    "history": "history",
+    "message_echoes": "echo",
+    "smb_app_state_sync": "contact_sync",
+    "smb_message_echoes": "echo",
+    "user_id_update": "user_id_update",
+}
+#: What a change of the field `messages` may hold besides messages.
+OTHER_PARTS = {
+    "statuses": "statuses",
+    "errors": "errors",
+    "user_actions": "user_actions",
+}
+#: Message types that are not a new message from a person. All others are, also types we don't know,
+#: `request_welcome` (the chat was opened from an ad) and `unsupported`.
+NOT_A_MESSAGE = {
+    "edit": "edit",
+    "reaction": "reaction",
+    "revoke": "revoke",
+    "system": "system",
+}
+
+_SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
+_CHALLENGE = re.compile(r"[0-9A-Za-z_-]{1,128}", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+
+
+def parse(request: Request) -> Parsed:
+    """Return the live messages and automatic events of a webhook. Raises UnparsableError."""
+    found = Collector()
+    body = read_object(request, found)
+    if body and body.get("object") != "whatsapp_business_account":
+        found.ignore("other_object")
+        return found.parsed()
+    for entry in found.objects(body.get("entry")):
+        for change in found.objects(entry.get("changes")):
+            _read_change(change, found)
+    return found.parsed()
+
+
+def _read_change(change: Mapping[str, Json], found: Collector) -> None:
+    field = change.get("field")
+    if not isinstance(field, str) or field not in ("messages", "automatic_events"):
+        return found.ignore(OTHER_FIELDS.get(field, "other_field") if isinstance(field, str) else "malformed")
+    value = change.get("value")
+    if not isinstance(value, dict):
+        return found.ignore("malformed")
+    if field == "automatic_events":
+        for event in found.objects(value.get("automatic_events")):
+            _read_automatic_event(event, found)
+        return None
+    metadata = mapping(value.get("metadata"))
+    contacts = _contacts(value)
+    for message in found.objects(value.get("messages")):
+        _read_message(message, metadata, contacts, found)
+    for part, reason in OTHER_PARTS.items():
+        content = value.get(part)
+        found.ignore(reason, len(content) if isinstance(content, list) else int(bool(content)))
+    return None
+
+
+def _contacts(value: Mapping[str, Json]) -> dict[str, Mapping[str, Json]]:
+    """Return the change's contacts by each of their names. They needn't be in the order of the messages."""
+    listed = value.get("contacts")
+    contacts: dict[str, Mapping[str, Json]] = {}
+    for contact in listed if isinstance(listed, list) else []:
+        details = mapping(contact)
+        for name in (
+            phone_digits(identifier(details.get("wa_id"))),
+            identifier(details.get("user_id")),
+        ):
+            if name:
+                contacts.setdefault(name, details)
+    return contacts
+
+
+def _read_message(
+    message: Mapping[str, Json],
+    metadata: Mapping[str, Json],
+    contacts: Mapping[str, Mapping[str, Json]],
+    found: Collector,
+) -> None:
+    message_id = identifier(message.get("id"))
+    if message_id is None:
+        return found.ignore("no_message_id")
+    kind = text(message.get("type"), 64)
+    if (kind or "").lower() in NOT_A_MESSAGE:
+        return found.ignore(NOT_A_MESSAGE[(kind or "").lower()])
+    if message.get("group_id"):
+        return found.ignore("group")
+    sender = read_address(identifier(message.get("from")))
+    phone = sender.value if sender and sender.kind is AddressKind.PHONE else None
+    if phone and phone == phone_digits(identifier(metadata.get("display_phone_number"))):
+        return found.ignore("from_me")
+    bsuid = identifier(message.get("from_user_id"))
+    contact = contacts.get(phone or "") or contacts.get(bsuid or "") or {}
+    phone = phone or phone_digits(identifier(contact.get("wa_id")))
+    bsuid = bsuid or identifier(contact.get("user_id"))
+    if not (phone or bsuid or sender):
+        return found.ignore("no_sender")
+    referral = _read_referral(mapping(message.get("referral")))
+    return found.add_message(
+        Message(
+            message_id=message_id,
+            message_class=classify(referral),
+            referral=referral,
+            phone=phone,
+            bsuid=bsuid,
+            parent_bsuid=identifier(message.get("from_parent_user_id"))
+            or identifier(contact.get("parent_user_id")),
+            provider_id=sender.value if sender and not (phone or bsuid) else None,
+            kind=kind,
+            sent_at=unix_seconds(message.get("timestamp")),
+            channel_ref=identifier(metadata.get("phone_number_id")),
+        )
+    )
+
+
+def _read_referral(written: Mapping[str, Json]) -> Referral | None:
+    """Return what a message's `referral` names, or None when it names nothing."""
+    click_id, flags = clean_click_id(raw_text(written.get("ctwa_clid")))
+    source_type = text(written.get("source_type"), 64)
+    media_type = text(written.get("media_type"), 64)
+    image, video = (
+        whole_text(written.get("image_url")),
+        whole_text(written.get("video_url")),
+    )
+    referral = Referral(
+        click_id=click_id,
+        source_id=identifier(written.get("source_id")),
+        source_type=source_type.lower() if source_type else None,
+        source_url=whole_text(written.get("source_url")),
+        headline=text(written.get("headline")),
+        body=text(written.get("body")),
+        media_type=media_type,
+        media_url=(video or image) if (media_type or "").lower() == "video" else (image or video),
+        flags=flags,
+    )
+    return None if classify(referral) is MessageClass.ORGANIC else referral
+
+
+def _read_automatic_event(event: Mapping[str, Json], found: Collector) -> None:
+    message_id = identifier(event.get("id"))
+    event_name = text(event.get("event_name"), 64)
+    if message_id is None:
+        return found.ignore("no_message_id")
+    if event_name is None:
+        return found.ignore("malformed")
+    details = mapping(event.get("custom_data"))
+    thousandths = amount(details.get("value"))
+    currency = (text(details.get("currency")) or "").upper()
+    return found.add_event(
+        AutomaticEvent(
+            message_id=message_id,
+            event_name=event_name,
+            click_id=clean_click_id(raw_text(event.get("ctwa_clid")))[0],
+            value=None if thousandths is None else thousandths / 1000,
+            currency=currency if _CURRENCY.fullmatch(currency) else None,
+            at=unix_seconds(event.get("timestamp")),
+        )
+    )
+
+
+def verify(request: Request, secrets: Sequence[Secrets]) -> bool:
+    """Say whether the body's signature was made with any of the channel's app secrets."""
+    match = _SIGNATURE.fullmatch(request.headers.get(SIGNATURE_HEADER.lower(), ""))
+    given = match[1] if match else ""
+    authentic = False
+    for secret in secrets:
+        app_secret = secret.get("app_secret", "").strip()
+        if app_secret:
+            # Every secret is tried, so that the time taken says nothing of which one matched.
+            authentic |= hmac.compare_digest(_bytes(given), _bytes(_signature(request.body, app_secret)))
+    return authentic
+
+
+def handshake(request: Request, secrets: Sequence[Secrets]) -> str | None:
+    """Return the challenge to answer when the verify token is one of the channel's, else None.
+
+    The challenge goes back to whoever asks, so only characters that no browser could take for a page are accepted.
+    """
+    try:
+        query = parse_qs(request.query, keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        return None
+    mode, challenge, token = (query.get(f"hub.{name}", []) for name in ("mode", "challenge", "verify_token"))
+    if len(mode) != 1 or len(challenge) != 1 or len(token) != 1:
+        return None
+    authentic = False
+    for secret in secrets:
+        expected = secret.get("verify_token", "").strip()
+        if expected:
+            authentic |= hmac.compare_digest(_bytes(token[0]), _bytes(expected))
+    if authentic and mode[0] == "subscribe" and _CHALLENGE.fullmatch(challenge[0]):
+        return challenge[0]
+    return None
+
+
+def sign(request: Request, secrets: Secrets) -> Mapping[str, str]:
+    """Return the signature header that Meta would send with this body."""
+    return {SIGNATURE_HEADER: "sha256=" + _signature(request.body, secrets.get("app_secret", "").strip())}
+
+
+def _signature(body: bytes, app_secret: str) -> str:
+    return hmac.new(_bytes(app_secret), body, hashlib.sha256).hexdigest()
+
+
+def _bytes(value: str) -> bytes:
+    # compare_digest raises TypeError for text that isn't ASCII, and a header may hold anything.
+    return value.encode("utf-8", "surrogatepass")
+
+
+_VALUE = "entry.*.changes.*.value"
+
+PROVIDER = Provider(
+    name="meta_cloud",
+    title="Meta WhatsApp Cloud API",
+    docs_url="https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/",
+    secret_fields=(
+        SecretField(
+            "app_secret",
+            "App dashboard, App settings, Basic, App secret. It signs every webhook.",
+        ),
+        SecretField(
+            "verify_token",
+            "Put it into WhatsApp, Configuration, Verify token; Meta sends it once, when the URL is saved.",
+            generated=True,
+        ),
+    ),
+    verify=verify,
+    parse=parse,
+    sign=sign,
+    handshake=handshake,
+    methods=frozenset({"GET", "POST"}),
+    click_id_paths=(
+        f"{_VALUE}.messages.*.referral.ctwa_clid",
+        f"{_VALUE}.automatic_events.*.ctwa_clid",
+    ),
+    sample_paths=SamplePaths(
+        message_ids=(f"{_VALUE}.messages.*.id", f"{_VALUE}.statuses.*.id"),
+        times=(f"{_VALUE}.messages.*.timestamp", f"{_VALUE}.statuses.*.timestamp"),
+        phones=(
+            f"{_VALUE}.messages.*.from",
+            f"{_VALUE}.contacts.*.wa_id",
+            f"{_VALUE}.statuses.*.recipient_id",
+        ),
+        bsuids=(f"{_VALUE}.messages.*.from_user_id", f"{_VALUE}.contacts.*.user_id"),
+        click_ids=(f"{_VALUE}.messages.*.referral.ctwa_clid",),
+    ),
+)

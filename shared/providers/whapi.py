@@ -1,0 +1,320 @@
+"""Whapi.Cloud: a JSON object whose arrays depend on the event; messages are in `messages[]`.
+
+Documentation: https://support.whapi.cloud/help-desk/receiving/webhooks/incoming-webhooks-format/incoming-message
+and the OpenAPI file, component WebhookPayload, https://whapi.readme.io/. That `context.ad.ctwa` is the click id is
+said at https://whapi.cloud/blog/track-click-to-whatsapp-ctwa-clid (the OpenAPI file calls it "Call to action").
+
+| what | where |
+|---|---|
+| click id | `messages[].context.ad.ctwa` |
+| ad or post | `messages[].context.ad.source.{id,type,url}`, `.title`, `.body`, `.media_type`, `.media_url` |
+| conversion token, app | `messages[].context.conversion.{data,source}` |
+| sender | `messages[].from`, else `messages[].chat_id` (in a one-to-one chat, the chat is the person) |
+| time | `messages[].timestamp`, seconds |
+| business number | `channel_id` |
+
+Whapi signs nothing. It sends static headers of our choice, and they are the whole proof.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+
+from shared.domain.messages import (
+    Message,
+    MessageClass,
+    Referral,
+    classify,
+    clean_click_id,
+)
+from shared.providers.addresses import Address, AddressKind, read_address
+from shared.providers.base import (
+    Collector,
+    Json,
+    Parsed,
+    Provider,
+    Request,
+    SamplePaths,
+    SecretField,
+    Secrets,
+)
+from shared.providers.body import (
+    boolean,
+    identifier,
+    mapping,
+    raw_text,
+    read_object,
+    text,
+    unix_seconds,
+    whole_text,
+)
+
+DEFAULT_HEADER = "X-Webhook-Secret"
+
+#: Everything but `messages` that the OpenAPI file names in WebhookPayload, and why it is left out.
+OTHER_PARTS = {
+    "calls": "calls",
+    "chats": "chats",
+    "chats_removed": "chats",
+    "chats_updates": "chats",
+    "contacts": "contacts",
+    "contacts_updates": "contacts",
+    "errors": "errors",
+    "groups": "groups",
+    "groups_participants": "groups",
+    "groups_updates": "groups",
+    "health": "channel_state",
+    "labels": "labels",
+    "labels_removed": "labels",
+    "messages_removed": "revoke",
+    "messages_removed_all": "revoke",
+    "messages_updates": "message_update",
+    "presences": "presences",
+    "qr": "channel_state",
+    "statuses": "statuses",
+    "user": "channel_state",
+}
+#: The event types of the OpenAPI file that don't carry live messages.
+OTHER_EVENTS = frozenset(
+    {
+        "ack",
+        "calls",
+        "channel",
+        "chat",
+        "chats",
+        "contacts",
+        "groups",
+        "labels",
+        "presences",
+        "service",
+        "status",
+        "statuses",
+        "users",
+    }
+)
+#: What the event's method makes of `messages[]`. `put` is another delivery of what `post` brings, with the same ids.
+NOT_LIVE = {"patch": "message_update", "delete": "revoke"}
+#: Message types that are not a new message from a person; `action` is told apart by its own type.
+NOT_A_MESSAGE = {
+    "reaction": "reaction",
+    "story": "status_story",
+    "system": "system",
+    "pin": "action",
+}
+ACTIONS = {"edit": "edit", "edited": "edit", "delete": "revoke", "reaction": "reaction"}
+#: `source` says which kind of device sent the message.
+NOT_FROM_A_PERSON = {"api": "api_send", "system": "system"}
+NOT_ONE_TO_ONE = {
+    AddressKind.GROUP: "group",
+    AddressKind.NEWSLETTER: "newsletter",
+    AddressKind.STATUS: "status_story",
+    AddressKind.BROADCAST: "broadcast",
+}
+#: `conversion.source`, a word of the WhatsApp protocol, names the app in which the ad was shown.
+SOURCE_APPS = {"fb": "facebook", "ig": "instagram"}
+
+
+def parse(request: Request) -> Parsed:
+    """Return the live messages of a webhook and what was left out. Raises UnparsableError."""
+    found = Collector()
+    body = read_object(request, found)
+    channel_ref = identifier(body.get("channel_id"))
+    refused = _why_not_live(request, body)
+    for message in found.objects(body.get("messages")):
+        if refused:
+            found.ignore(refused)
+        else:
+            _read_message(message, channel_ref, found)
+    for part, reason in OTHER_PARTS.items():
+        found.ignore(reason, _size(body.get(part)))
+    if body and not body.keys() & ({"messages", "event", "channel_id"} | OTHER_PARTS.keys()):
+        found.ignore("unparsed")
+    return found.parsed()
+
+
+def _why_not_live(request: Request, body: Mapping[str, Json]) -> str | None:
+    """Return why `messages[]` of this webhook aren't live messages, or None when they are.
+
+    The event is in the body (its second key is called `method` in the OpenAPI file and `event` in the samples), in
+    the path in path mode, and in the HTTP verb in method mode. None of them can be relied on to be there.
+    """
+    event = mapping(body.get("event"))
+    steps = [step for step in request.path.split("/") if step][-2:]
+    in_path = steps if len(steps) == 2 else ["", ""]
+    kind = (text(event.get("type")) or in_path[0]).lower()
+    method = text(event.get("method")) or text(event.get("event")) or in_path[1] or request.method
+    if kind in OTHER_EVENTS:
+        return "other_event"
+    return NOT_LIVE.get(method.lower())
+
+
+def _read_message(message: Mapping[str, Json], channel_ref: str | None, found: Collector) -> None:
+    message_id = identifier(message.get("id"))
+    if message_id is None:
+        return found.ignore("no_message_id")
+    chat = read_address(identifier(message.get("chat_id")))
+    author = read_address(identifier(message.get("from")))
+    kind = text(message.get("type"), 64)
+    reason = _why_not_read(message, kind, chat, author)
+    if reason:
+        return found.ignore(reason)
+    people = _people(author, chat)
+    if not people:
+        return found.ignore("no_sender")
+    context = mapping(message.get("context"))
+    referral = _read_referral(context)
+    if referral and (text(context.get("quoted_type")) or "").lower() in (
+        "story",
+        "status",
+    ):
+        # A reply to a status repeats the ad block of an earlier conversation; nothing was tapped now.
+        found.ignore("stale_ad_block")
+        referral = None
+    return found.add_message(
+        Message(
+            message_id=message_id,
+            message_class=classify(referral),
+            referral=referral,
+            phone=people.get(AddressKind.PHONE),
+            lid=people.get(AddressKind.LID),
+            provider_id=people.get(AddressKind.ID) if len(people) == 1 else None,
+            kind=kind,
+            sent_at=unix_seconds(message.get("timestamp")),
+            channel_ref=channel_ref,
+        )
+    )
+
+
+def _why_not_read(
+    message: Mapping[str, Json],
+    kind: str | None,
+    chat: Address | None,
+    author: Address | None,
+) -> str | None:
+    """Return why this isn't a live message from a person, or None when it is.
+
+    `from_me` is required by the OpenAPI file. A message without it is taken as inbound, for a lead lost is worse
+    than a contact too many; one in which it is something else than a boolean is not.
+    """
+    from_me = message.get("from_me")
+    if from_me not in (None, "") and boolean(from_me) is None:
+        return "malformed"
+    if boolean(from_me):
+        return "from_me"
+    for address in (chat, author):
+        if address and address.kind in NOT_ONE_TO_ONE:
+            return NOT_ONE_TO_ONE[address.kind]
+        if address and address.digits == "0":  # WhatsApp's own account
+            return "system"
+    source = (text(message.get("source")) or "").lower()
+    if source in NOT_FROM_A_PERSON:
+        return NOT_FROM_A_PERSON[source]
+    if (kind or "").lower() == "action":
+        action = text(mapping(message.get("action")).get("type")) or ""
+        return ACTIONS.get(action.lower(), "action")
+    return NOT_A_MESSAGE.get((kind or "").lower())
+
+
+def _people(author: Address | None, chat: Address | None) -> dict[AddressKind, str]:
+    """Return the sender's names. The author goes before the chat, for the chat may be known by another name.
+
+    When the number is hidden the chat is a LID, and some versions repeat its digits, bare, as `from`: those digits
+    are no phone number.
+    """
+    if author and chat and chat.kind is AddressKind.LID and author.digits == chat.digits:
+        author = chat
+    people: dict[AddressKind, str] = {}
+    for address in (author, chat):
+        if address:
+            people.setdefault(address.kind, address.value)
+    return people
+
+
+def _read_referral(context: Mapping[str, Json]) -> Referral | None:
+    """Return what `context.ad` names, or None. `context.quoted_content` belongs to another message: never read."""
+    ad = mapping(context.get("ad"))
+    source = mapping(ad.get("source"))
+    conversion = mapping(context.get("conversion"))
+    click_id, flags = clean_click_id(raw_text(ad.get("ctwa")))
+    app = (text(conversion.get("source")) or "").lower().partition("_")[0]
+    source_type = text(source.get("type"), 64)
+    referral = Referral(
+        click_id=click_id,
+        source_id=identifier(source.get("id")),
+        source_type=source_type.lower() if source_type else None,
+        source_url=whole_text(source.get("url")),
+        headline=text(ad.get("title")),
+        body=text(ad.get("body")),
+        media_type=text(ad.get("media_type"), 64),
+        media_url=whole_text(ad.get("media_url")),
+        source_app=SOURCE_APPS.get(app),
+        conversion_data=whole_text(conversion.get("data")),
+        flags=flags,
+    )
+    return None if classify(referral) is MessageClass.ORGANIC else referral
+
+
+def _size(part: Json) -> int:
+    """Return how many things a part holds; a part that is one object or id counts as one."""
+    if isinstance(part, list):
+        return len(part)
+    return 1 if part else 0
+
+
+def verify(request: Request, secrets: Sequence[Secrets]) -> bool:
+    """Say whether the request carries a channel's token, in its header or as `Authorization: Bearer <token>`."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    authentic = False
+    for secret in secrets:
+        token = secret.get("token", "").strip()
+        if not token:
+            continue
+        # Both are compared always, so that the time taken says nothing of which one matched.
+        in_header = _equal(request.headers.get(_header_name(secret).lower(), ""), token)
+        as_bearer = _equal(bearer, token) and scheme.lower() == "bearer"
+        authentic = authentic or in_header or as_bearer
+    return authentic
+
+
+def sign(request: Request, secrets: Secrets) -> Mapping[str, str]:
+    """Return the header that Whapi sends once it is set in the channel's webhook settings."""
+    return {_header_name(secrets): secrets.get("token", "").strip()}
+
+
+def _header_name(secrets: Secrets) -> str:
+    return secrets.get("header", "").strip() or DEFAULT_HEADER
+
+
+def _equal(given: str, expected: str) -> bool:
+    # On bytes, for compare_digest raises TypeError for text that isn't ASCII.
+    one, other = (value.strip().encode("utf-8", "surrogatepass") for value in (given, expected))
+    return hmac.compare_digest(one, other)
+
+
+PROVIDER = Provider(
+    name="whapi",
+    title="Whapi.Cloud",
+    docs_url="https://support.whapi.cloud/help-desk/receiving/webhooks/incoming-webhooks-format/incoming-message",
+    secret_fields=(
+        SecretField(
+            "header",
+            "Name of the custom header in Whapi's webhook settings.",
+            required=False,
+            default=DEFAULT_HEADER,
+        ),
+        SecretField("token", "Value of that header; make it long and random.", generated=True),
+    ),
+    verify=verify,
+    parse=parse,
+    sign=sign,
+    methods=frozenset({"POST", "PUT", "PATCH", "DELETE"}),
+    subpaths=True,
+    verify_needs_body=False,
+    click_id_paths=("messages.*.context.ad.ctwa",),
+    sample_paths=SamplePaths(
+        message_ids=("messages.*.id", "statuses.*.id"),
+        times=("messages.*.timestamp", "statuses.*.timestamp"),
+        phones=("messages.*.from", "messages.*.chat_id", "statuses.*.recipient_id"),
+        click_ids=("messages.*.context.ad.ctwa",),
+        tokens=("messages.*.context.conversion.data",),
+    ),
+)
