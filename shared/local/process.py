@@ -60,6 +60,8 @@ class Child:
         """
         self.process = process
         self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_errors = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         read, write = os.pipe()
         try:
             command = guard_command(
@@ -77,11 +79,14 @@ class Child:
                 env={**(os.environ if process.env is None else process.env), "PYTHONUNBUFFERED": "1"},
                 cwd=process.cwd,
                 stdin=subprocess.DEVNULL,
+                stdout=None if prefix is not None else subprocess.DEVNULL,
+                stderr=own_errors,
                 pass_fds=(write, *keep_open),
                 start_new_session=True,  # a Ctrl-C on the terminal is for the supervisor, which stops in order
             )
         finally:
             os.close(write)
+            os.close(own_errors)
         with os.fdopen(read) as status:
             self.pid = int(status.readline() or 0)
 
@@ -104,9 +109,13 @@ class Child:
         try:
             self._launcher.wait(self.process.stop_seconds + _LAUNCHER_SECONDS)
         except subprocess.TimeoutExpired:
-            self._launcher.kill()
+            self.kill()
             self._launcher.wait()
         self.exit_status()
+
+    def kill(self) -> None:
+        """Last resort, for a launcher that does not answer."""
+        self._launcher.kill()
 
     def _clean_up_after_launcher(self) -> None:
         """Somebody killed the launcher, so nobody waits for its program: kill that one's process group."""
