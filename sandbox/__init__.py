@@ -1,1 +1,1 @@
-"""A self-contained fake of Meta's Graph API, as far as a Conversions API sender needs it (docs/sandbox.md)."""
+"""A self-contained fake of Meta's Graph API, as far as a sender of conversions needs it (docs/sandbox.md)."""

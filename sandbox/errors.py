@@ -1,7 +1,7 @@
 """Graph's error answers: one class for the shape, one table for the refusals of `/events`.
 
-Meta publishes no table of these subcodes. The texts are those that live answers were recorded with; where only the
-number is known, the text is ours.
+Meta publishes no table of these subcodes. The texts are those that live answers were recorded with; where
+only the number is known, the text is ours.
 """
 
 from dataclasses import dataclass, replace
@@ -51,14 +51,19 @@ EVENT_ERRORS: dict[int, tuple[str, str]] = {
     2804001: ("Invalid Event Data", "{}"),
     2804003: (
         "Event Timestamp Too Old",
-        "The timestamp for this event is too far in the past. Events need to be sent from your server within 7 days "
-        "of when they occurred. Enter a timestamp that has occurred within the last 7 days.",
+        (
+            "The timestamp for this event is too far in the past. Events need to be sent from your server "
+            "within 7 days of when they occurred. Enter a timestamp that has occurred within the last 7 days."
+        ),
     ),
     2804004: (
         "Event Timestamp In The Future",
-        "The timestamp for this event is in the future. Enter a timestamp, in seconds, that has already occurred.",
+        ("The timestamp for this event is in the future. Enter a timestamp, in seconds, that has already occurred."),
     ),
-    2804008: ("Invalid Contents Parameter", "The contents parameter must be a list of objects with an id. {}"),
+    2804008: (
+        "Invalid Contents Parameter",
+        "The contents parameter must be a list of objects with an id. {}",
+    ),
     2804009: (
         "Missing Value for Purchase Event",
         "Your purchase event doesn't include a value parameter. The value must be a number.",
@@ -78,7 +83,7 @@ EVENT_ERRORS: dict[int, tuple[str, str]] = {
     ),
     2804063: (
         "Missing Messaging Channel",
-        "Events with action source business_messaging need a messaging_channel: whatsapp, messenger or instagram.",
+        ("Events with action source business_messaging need a messaging_channel: whatsapp, messenger or instagram."),
     ),
     2804064: (
         "Messaging Event Invalid Arguments",
@@ -87,12 +92,18 @@ EVENT_ERRORS: dict[int, tuple[str, str]] = {
     2804065: ("Page Does Not Match Dataset", "The page_id of this event is not the Page of this dataset."),
     2804066: (
         "Messaging Event Invalid Event Type",
-        'The event name parameter value "{}" provided for your events with business_messaging action source is '
-        'invalid. Provide a valid value for the event name parameter such as "Purchase" or "LeadSubmitted".',
+        (
+            'The event name parameter value "{}" provided for your events with business_messaging action '
+            'source is invalid. Provide a valid value for the event name parameter such as "Purchase" or '
+            '"LeadSubmitted".'
+        ),
     ),
     2804069: ("Missing Page ID", "Events from channel messenger need user_data.page_id."),
     2804071: ("Messaging Event Missing Ctwa Clid", "Events from channel whatsapp need user_data.ctwa_clid."),
-    2804072: ("Page Does Not Match Click", "The page_id of this event is not the Page of the ad that was clicked."),
+    2804072: (
+        "Page Does Not Match Click",
+        "The page_id of this event is not the Page of the ad that was clicked.",
+    ),
     2804075: ("Missing Instagram-Scoped ID", "Events from channel instagram need user_data.ig_sid."),
     2804079: ("Missing Instagram Account ID", "Events from channel instagram need user_data.ig_account_id."),
     2804081: (
@@ -102,8 +113,10 @@ EVENT_ERRORS: dict[int, tuple[str, str]] = {
     2804087: ("Messaging Event Invalid Ctwa Clid", "The ctwa_clid parameter is invalid"),
     2804116: (
         "Missing Page ID or WhatsApp Business Account ID",
-        "Your event {} with action source business_messaging from channel whatsapp has neither page_id nor "
-        "whatsapp_business_account_id",
+        (
+            "Your event {} with action source business_messaging from channel whatsapp has neither page_id "
+            "nor whatsapp_business_account_id"
+        ),
     ),
     2804131: (
         "No Page Associated to Dataset",
@@ -111,8 +124,10 @@ EVENT_ERRORS: dict[int, tuple[str, str]] = {
     ),
     2804132: (
         "No WhatsApp Business Account Linked to This Dataset",
-        "The WhatsApp Business Account of this event is not linked to this dataset. Create or read its dataset with "
-        "POST /{{WABA_ID}}/dataset and send the event there.",
+        (
+            "The WhatsApp Business Account of this event is not linked to this dataset. Create or read its "
+            "dataset with POST /{{WABA_ID}}/dataset and send the event there."
+        ),
     ),
     2804133: ("No Instagram Account Linked to This Dataset", "This dataset has no such Instagram account."),
 }
@@ -122,7 +137,7 @@ def event_error(subcode: int, found: str = "") -> GraphError:
     """The refusal with code 100 and this subcode; `found` goes into its text."""
     title, text = EVENT_ERRORS[subcode]
     return GraphError(
-        "Invalid parameter", 100, subcode, title=title, user_msg=text.format(found), is_transient=False
+        "Invalid parameter", 100, subcode, title=title, user_msg=text.format(found[:100]), is_transient=False
     )
 
 
@@ -139,8 +154,8 @@ def unknown_path(path: str) -> GraphError:
 def object_missing(object_id: str, verb: str = "post") -> GraphError:
     """The id does not exist, or the token may not see it: Graph does not say which."""
     return GraphError(
-        f"Unsupported {verb} request. Object with ID '{object_id}' does not exist, cannot be loaded due to missing "
-        "permissions, or does not support this operation. Please read the Graph API documentation at "
+        f"Unsupported {verb} request. Object with ID '{object_id}' does not exist, cannot be loaded due to "
+        "missing permissions, or does not support this operation. Please read the Graph API documentation at "
         "https://developers.facebook.com/docs/graph-api",
         100,
         33,
@@ -158,16 +173,14 @@ TOKEN_UNKNOWN = token_error("Invalid OAuth access token - Cannot parse access to
 TOKEN_EXPIRED = token_error("Error validating access token: Session has expired.", 463)
 TOKEN_REVOKED = token_error("Error validating access token: The user has not authorized the application.", 458)
 SCOPE_MISSING = GraphError(
-    "(#270) This Ads API request is not allowed for apps with development access level (Access is by default for all "
-    "apps). Please request for upgrade.",
+    "(#270) This Ads API request is not allowed for apps with development access level (Access is by default "
+    "for all apps). Please request for upgrade.",
     270,
 )
 PROOF_MISSING = GraphError(
     "API calls from the server require an appsecret_proof argument", 100, type="GraphMethodException"
 )
-PROOF_WRONG = GraphError(
-    "Invalid appsecret_proof provided in the API argument", 100, type="GraphMethodException"
-)
+PROOF_WRONG = GraphError("Invalid appsecret_proof provided in the API argument", 100, type="GraphMethodException")
 MISSING_PERMISSION = GraphError("(#100) Missing Permission", 100)
 UNVERSIONED = GraphError(
     "(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version.", 2635

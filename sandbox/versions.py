@@ -1,7 +1,7 @@
 """Graph API versions: which exist, which have ended, and which one serves a call.
 
-Source: https://developers.facebook.com/docs/graph-api/changelog/versions (the Graph calendar, which the Conversions
-API follows).
+Source: https://developers.facebook.com/docs/graph-api/changelog/versions (the Graph calendar, which the
+Conversions API follows).
 """
 
 import re
@@ -22,6 +22,8 @@ ENDS: dict[str, date | None] = {
 }
 _OLDER = {f"v{major}.0" for major in (1, *range(4, 18))}
 _OLDER |= {f"v2.{minor}" for minor in range(13)} | {f"v3.{minor}" for minor in range(4)}
+
+WARNING_HEADER = "X-Ad-Api-Version-Warning"
 
 _LOOKS_LIKE_A_VERSION = re.compile(r"v\d+(\.\d+)?")
 

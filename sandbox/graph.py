@@ -1,0 +1,116 @@
+"""The other Graph routes: an account's dataset, the dataset itself, `debug_token`; and unknown paths."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from sandbox import judge
+from sandbox.answers import Answer, as_json, new_fbtrace_id, refusal
+from sandbox.errors import (
+    MISSING_PERMISSION,
+    SCOPE_MISSING,
+    TOKEN_EXPIRED,
+    TOKEN_REVOKED,
+    TOKEN_UNKNOWN,
+    GraphError,
+    object_missing,
+    parameter_error,
+    unknown_path,
+)
+from sandbox.judge import Asked
+from sandbox.reply import asked_now, respond, running
+from sandbox.state import State
+from sandbox.world import Token
+
+blueprint = Blueprint("graph", __name__)
+
+
+@blueprint.get("/<version>/<owner_id>/dataset")
+@blueprint.post("/<version>/<owner_id>/dataset")
+def dataset_of_owner(version: str, owner_id: str) -> Response:
+    """The one dataset of a WhatsApp Business Account or Page; POST makes it if there is none."""
+    state = running()
+    state.slow_down()
+    asked = asked_now(state, version, owner_id)
+    return _reply(state, asked, _dataset_of_owner(state, asked, make=request.method == "POST"))
+
+
+def _dataset_of_owner(state: State, asked: Asked, make: bool) -> dict[str, Any] | GraphError:
+    caller = _caller(state, asked)
+    if isinstance(caller, GraphError):
+        return caller
+    if "whatsapp_business_management" not in caller.scopes:
+        return SCOPE_MISSING
+    found = state.world.dataset_of(asked.object_id)
+    if not make:
+        return {"data": [{"id": found.id}] if found else []}
+    owner = state.world.owner_name(asked.object_id)
+    if owner is None:
+        return object_missing(asked.object_id)
+    name = asked.params.get("dataset_name") or f"{owner} Event Data"
+    return {"id": state.dataset_for(asked.object_id, str(name), caller).id}
+
+
+@blueprint.get("/<version>/<object_id>")
+def read_object(version: str, object_id: str) -> Response:
+    """A dataset's id and name; a write-only token may not read it."""
+    state = running()
+    state.slow_down()
+    asked = asked_now(state, version, object_id)
+    found = _debug_token(state, asked) if object_id == "debug_token" else _dataset(state, asked)
+    return _reply(state, asked, found)
+
+
+def _dataset(state: State, asked: Asked) -> dict[str, Any] | GraphError:
+    caller = _caller(state, asked)
+    if isinstance(caller, GraphError):
+        return caller
+    found = state.world.datasets.get(asked.object_id)
+    if found is None or not caller.may_use(found.id):
+        return object_missing(asked.object_id, "get")
+    if caller.state == "write_only":
+        return MISSING_PERMISSION
+    return {"id": found.id, "name": found.name}
+
+
+def _debug_token(state: State, asked: Asked) -> dict[str, Any] | GraphError:
+    caller = _caller(state, asked)
+    if isinstance(caller, GraphError):
+        return caller
+    secret = asked.params.get("input_token")
+    if not isinstance(secret, str) or not secret:
+        return parameter_error("The parameter input_token is required")
+    token = state.world.token(secret)
+    if token is None:
+        return {"data": {"is_valid": False, "scopes": [], "error": _brief(TOKEN_UNKNOWN)}}
+    scopes = ["read_ads_dataset_quality"] if token.state == "write_only" else sorted(token.scopes)
+    shown = {"type": "SYSTEM_USER", "application": "Sandbox", "expires_at": 0, "scopes": scopes}
+    error = {"expired": TOKEN_EXPIRED, "revoked": TOKEN_REVOKED}.get(token.state)
+    return {"data": shown | ({"is_valid": True} if error is None else {"is_valid": False, "error": _brief(error)})}
+
+
+def _brief(error: GraphError) -> dict[str, Any]:
+    return {"code": error.code, "subcode": error.subcode, "message": error.message}
+
+
+def _caller(state: State, asked: Asked) -> Token | GraphError:
+    served = judge.version(asked)
+    return served if isinstance(served, GraphError) else judge.token(state.world, asked)
+
+
+def _reply(state: State, asked: Asked, found: dict[str, Any] | GraphError) -> Response:
+    answer = refusal(found, new_fbtrace_id()) if isinstance(found, GraphError) else as_json(found)
+    return respond(state, answer, asked)
+
+
+def no_such_route(error: HTTPException) -> Response:
+    """What Flask would answer with an HTML page, as Graph answers it."""
+    if isinstance(error, RequestEntityTooLarge):
+        wrong = GraphError("The request is too large.", 1, status=413)
+    elif request.method == "GET" and request.path.endswith("/events"):
+        wrong = object_missing(request.path.split("/")[-2], "get")
+    else:
+        wrong = unknown_path(request.path)
+    answer: Answer = refusal(wrong, new_fbtrace_id())
+    return Response(answer.body, answer.status, dict(answer.headers))
