@@ -1,7 +1,7 @@
 """What an inbound message says: who wrote, when, and which ad (if any) brought them.
 
-Providers' words end here: every adapter in `shared/providers` turns its own payload into these types, and the rest
-of the product knows nothing else. Everything is pure.
+Providers' words end here: every adapter in `shared/providers` turns its own payload into these types, and the
+rest of the product knows nothing else. Everything is pure.
 """
 
 import re
@@ -12,8 +12,8 @@ from enum import StrEnum
 
 import phonenumbers
 
-#: The longest click id that is taken for one. Real ones have 103 to 139 characters; a strict parser in production
-#: allows 2,048, and nothing longer could be a click id.
+#: The longest click id that is taken for one. Real ones have 103 to 139 characters; a strict parser in
+#: production allows 2,048, and nothing longer could be a click id.
 MAX_CLICK_ID = 2048
 
 #: Values that bot frameworks put where a click id belongs, to decorate a message with a fake ad preview.
@@ -46,8 +46,8 @@ PLACEHOLDER_CLICK_IDS = frozenset(
 #: How an absent value looks after somebody's string conversion.
 _ABSENT = frozenset({"", "null", "undefined", "none", "nil"})
 
-# `Af…(redigido)`, `Af***`, `<AD_CLICK_ID>`, `{{ctwa_clid}}`: an ellipsis, asterisks, bullets or brackets. None of
-# these characters was ever seen in a real click id, whose alphabet is A-Z a-z 0-9 _ -.
+# `Af…(redigido)`, `Af***`, `<AD_CLICK_ID>`, `{{ctwa_clid}}`: an ellipsis, asterisks, bullets or brackets.
+# None of these characters was ever seen in a real click id, whose alphabet is A-Z a-z 0-9 _ -.
 _REDACTED = re.compile(r"…|\.\.\.|\*{3}|•|[<>{}()\[\]]")
 
 
@@ -64,8 +64,9 @@ class MessageClass(StrEnum):
 class Referral:
     """What the message says of the ad or post that was tapped.
 
-    `click_id` is usable as it stands (see `clean_click_id`); `source_id` is the ad's id as text; `source_type` is the
-    provider's word in lower case; `flags` says what was wrong, e.g. `placeholder_click_id`.
+    `click_id` is usable as it stands (see `clean_click_id`); `source_id` is the ad's id as text;
+    `source_type` is the provider's word in lower case; `flags` says what was wrong, e.g.
+    `placeholder_click_id`.
     """
 
     click_id: str | None = field(default=None, repr=False)
@@ -83,11 +84,12 @@ class Referral:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One live message that a person sent to the business. Echoes, statuses, edits and the like never get here.
+    """One live message that a person sent to the business; echoes, statuses and edits never get here.
 
-    `phone` is the digits the provider gave, which may be no valid number; `lid` is `<digits>@lid`; `provider_id` is
-    set only when the sender has none of the other names; `sent_at` is aware UTC; `channel_ref` is the business number
-    as the provider names it (phone number id, channel id). `referral` is None exactly when the class is organic.
+    `phone` is the digits the provider gave, which may be no valid number; `lid` is `<digits>@lid`;
+    `provider_id` is set only when the sender has none of the other names; `sent_at` is aware UTC;
+    `channel_ref` is the business number as the provider names it (phone number id, channel id). `referral` is
+    None exactly when the class is organic.
     """
 
     message_id: str
@@ -135,7 +137,7 @@ class Message:
 class AutomaticEvent:
     """A conversion that Meta detected itself and tells us of; `message_id` is the message it was seen in.
 
-    `value` is in whole units of `currency` (the wire carries price × 1000).
+    `value` is in whole units of `currency` (the wire carries price x 1000).
     """
 
     message_id: str
@@ -160,8 +162,8 @@ class AutomaticEvent:
 def classify(referral: Referral | None) -> MessageClass:
     """Return what a message with this referral is.
 
-    A referral must name something: a click id (also one we refuse to use), an ad id or an ad URL. One that names
-    nothing is organic. A post's button is `post` even with a click id, for posts aren't paid.
+    A referral must name something: a click id (also one we refuse to use), an ad id or an ad URL. One that
+    names nothing is organic. A post's button is `post` even with a click id, for posts aren't paid.
     """
     if referral is None:
         return MessageClass.ORGANIC
@@ -175,8 +177,8 @@ def classify(referral: Referral | None) -> MessageClass:
 def clean_click_id(text: str | None) -> tuple[str | None, tuple[str, ...]]:
     """Return the click id to use, or None, and what is wrong with the text that was given.
 
-    Blank text and `null` give `(None, ())`. A usable id comes back as it was but for blanks around it: it is opaque
-    and case-sensitive.
+    Blank text and `null` give `(None, ())`. A usable id comes back as it was but for blanks around it: it is
+    opaque and case-sensitive.
     """
     if text is None:
         return None, ()
@@ -189,14 +191,15 @@ def clean_click_id(text: str | None) -> tuple[str | None, tuple[str, ...]]:
         return None, ("forged_click_id",)
     if click_id.lower() in PLACEHOLDER_CLICK_IDS or _REDACTED.search(click_id):
         return None, ("placeholder_click_id",)
-    # isprintable is False for control and format characters, lone surrogates and every blank but the plain space.
+    # isprintable is False for control and format characters, lone surrogates and every blank but the plain
+    # space.
     if " " in click_id or not click_id.isprintable():
         return None, ("malformed_click_id",)
     return click_id, ()
 
 
 def phone_e164(digits: str | None) -> str | None:
-    """Return `+<digits>` in E.164, or None for no digits or a number that cannot exist (it is still an id)."""
+    """Return `+<digits>` in E.164, or None when there are no digits or no such number can exist."""
     if not digits:
         return None
     try:

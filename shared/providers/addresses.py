@@ -51,22 +51,25 @@ _WRITTEN = re.compile(r"\+?[0-9][0-9 ().-]{0,40}", re.ASCII)
 
 def read_address(text: str | None) -> Address | None:
     """Return what an address names, or None when there is none."""
-    if not text:
+    address = (text or "").strip()
+    if address.lower().startswith("whatsapp:"):
+        address = address[len("whatsapp:") :].strip()
+    if not address:
         return None
-    address = text.strip().lower().removeprefix("whatsapp:").strip()
+    given, address = address, address.lower()
     if address in _STATUS:
         return Address(AddressKind.STATUS, address)
     user, at, server = address.partition("@")
     if not at:
         digits = phone_digits(address)
-        return Address(AddressKind.PHONE, digits) if digits else Address(AddressKind.ID, text.strip())
+        return Address(AddressKind.PHONE, digits) if digits else Address(AddressKind.ID, given)
     kind = _SERVERS.get(server, AddressKind.ID)
     if kind in (AddressKind.PHONE, AddressKind.LID):
         match = _USER.fullmatch(user.removeprefix("+"))
         if match is None:
-            return Address(AddressKind.ID, text.strip())
+            return Address(AddressKind.ID, given)
         return Address(kind, match[1] if kind is AddressKind.PHONE else f"{match[1]}@lid")
-    return Address(kind, text.strip())
+    return Address(kind, given)
 
 
 def phone_digits(text: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """What a provider adapter is: the request it reads, the result it returns, and its description as data.
 
-An adapter is two pure functions, `verify` and `parse`, and a `Provider` value that names them. The recipe for a new
-one is docs/adding-a-provider.md.
+An adapter is two pure functions, `verify` and `parse`, and a `Provider` value that names them. The recipe for
+a new one is docs/adding-a-provider.md.
 """
 
 from collections import Counter
@@ -21,8 +21,8 @@ Secrets: TypeAlias = Mapping[str, str]
 class Request:
     """One HTTP request as a provider sent it.
 
-    `path` is what follows the channel's key in the URL (usually ""), `query` the raw query string, `headers` have
-    lower-case names, `body` is untouched, `url` is the public URL as the provider saw it (some sign it).
+    `path` is what follows the channel's key in the URL (usually ""), `query` the raw query string, `headers`
+    have lower-case names, `body` is untouched, `url` is the public URL as the provider saw it (some sign it).
     """
 
     method: str = "POST"
@@ -95,7 +95,7 @@ class Collector:
             self._events[key] = event
 
     def objects(self, value: Json) -> Iterator[Mapping[str, Json]]:
-        """Yield the objects of a list; None is an empty list, anything else in the way counts as malformed."""
+        """Yield the objects of a list; None is an empty list, and what is no object counts as malformed."""
         if value is None:
             return
         if not isinstance(value, list):
@@ -117,7 +117,7 @@ class Collector:
 
 @dataclass(frozen=True)
 class SecretField:
-    """One secret or setting of a channel: what it is called, what to put in, and whether we make it up ourselves."""
+    """One secret or setting of a channel; `generated` means that we make the value up."""
 
     name: str
     help: str
@@ -128,7 +128,7 @@ class SecretField:
 
 @dataclass(frozen=True)
 class SamplePaths:
-    """Where a provider's sample payloads hold what must differ on each sending; `*` stands for every list item."""
+    """Where a provider's samples hold what differs on each sending; `*` stands for every list item."""
 
     message_ids: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
@@ -142,13 +142,13 @@ class SamplePaths:
 class Provider:
     """A provider, as data. All functions are pure.
 
-    `verify(request, secrets)` says whether the request is authentic under any of the channel's secret sets (the
-    current one and, during a rotation, the previous); it never raises and refuses when there are none.
-    `parse(request)` raises only UnparsableError. `sign(request, secrets)` returns the headers the provider would send.
-    `handshake(request, secrets)` returns the body that answers a GET challenge, or None to refuse.
-    `click_id_paths` are the only places where the adapter may find a click id; `docs_url` describes the webhook.
-    `verify_needs_body` is False when a request can be refused before its body is read. `answer` is the content type
-    and body of the 200 the provider wants.
+    `verify(request, secrets)` says whether the request is authentic under any of the channel's secret sets
+    (the current one and, during a rotation, the previous); it never raises and refuses when there are none.
+    `parse(request)` raises only UnparsableError. `sign(request, secrets)` returns the headers the provider
+    would send. `handshake(request, secrets)` returns the body that answers a GET challenge, or None to
+    refuse. `click_id_paths` are the only places where the adapter may find a click id; `docs_url` describes
+    the webhook. `verify_needs_body` is False when a request can be refused before its body is read. `answer`
+    is the content type and body of the 200 the provider wants.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """From bytes to values whose type is known, bounded and pure.
 
-The format is told by the bytes, for content types lie: gzip by its magic, the encoding by its byte-order mark or its
-NUL pattern, form or JSON by the text. The typed readers below return None (or an empty mapping) for anything of the
-wrong type, so that no field of a payload is used before its type is known.
+The format is told by the bytes, for content types lie: gzip by its magic, the encoding by its byte-order mark
+or its NUL pattern, form or JSON by the text. The typed readers below return None (or an empty mapping) for
+anything of the wrong type, so that no field of a payload is used before its type is known.
 """
 
 import json
@@ -40,8 +40,8 @@ _EMPTY: Mapping[str, Json] = MappingProxyType({})
 def read_body(request: Request, collector: Collector | None = None) -> Json:
     """Return the request's body as a JSON value; a form gives a dict of strings.
 
-    Numbers with a fraction come back as Decimal. Of duplicate keys the last wins, and `collector` counts them.
-    Raises UnparsableError.
+    Numbers with a fraction come back as Decimal. Of duplicate keys the last wins, and `collector` counts
+    them. Raises UnparsableError.
     """
     text = _decode(_decompress(request.body))
     if not text.strip():
@@ -83,7 +83,8 @@ def read_json(text: str, collector: Collector | None = None) -> Json:
         reason = "too_deep"
     except (ValueError, OverflowError, MemoryError):
         reason = "not_json"
-    # Raised here and not in the handler: the handled error holds the whole payload, and would travel as context.
+    # Raised here and not in the handler: the handled error holds the whole payload, and would travel as
+    # context.
     if reason:
         raise UnparsableError(reason)
     _check_bounds(value)
@@ -141,7 +142,7 @@ def boolean(value: Json) -> bool | None:
 
 
 def unix_seconds(value: Json) -> datetime | None:
-    """Return the moment of a unix time in seconds (number or digits), aware UTC; None when it can't be one."""
+    """Return the moment of a unix time in seconds (number or digits) in UTC; None when it can't be one."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,12}\s*", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
@@ -173,7 +174,8 @@ def _decompress(body: bytes) -> bytes:
 
 
 def _decode(body: bytes) -> str:
-    # surrogatepass: some Java senders write emoji as two three-byte surrogates; the readers drop what is left alone.
+    # surrogatepass: some Java senders write emoji as two three-byte surrogates; the readers drop what is left
+    # alone.
     try:
         return body.decode(json.detect_encoding(body), "surrogatepass")
     except UnicodeError:

@@ -1,7 +1,8 @@
-"""Meta's WhatsApp Cloud API: entries of changes; what a change is about is said by its `field`, never by its content.
+"""Meta's WhatsApp Cloud API: entries of changes; a change's `field` says what it is about, not its content.
 
-Documentation: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/
-(and its neighbours automatic_events, history, smb_message_echoes).
+Documentation:
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/ (and
+its neighbours automatic_events, history, smb_message_echoes).
 
 Below `entry[].changes[].value`:
 
@@ -10,12 +11,12 @@ Below `entry[].changes[].value`:
 | click id | `messages[].referral.ctwa_clid`; absent for ads in WhatsApp Status and on coexistence numbers |
 | ad or post | `messages[].referral.{source_id,source_type,source_url,headline,body,media_type}` |
 | its media | `messages[].referral.{image_url,video_url}` |
-| sender | `messages[].from` (digits; absent for people with a username), `.from_user_id`, `.from_parent_user_id` |
-| more of them | `contacts[].{wa_id,user_id,parent_user_id}`, of the contact with the same `wa_id` or `user_id` |
+| sender | `messages[].{from,from_user_id,from_parent_user_id}`; no `from` for people with a username |
+| more of them | `contacts[].{wa_id,user_id,parent_user_id}`, matched by `wa_id` or `user_id` |
 | time | `messages[].timestamp`, seconds, as text or number |
 | business number | `metadata.phone_number_id` |
 | automatic events | `automatic_events[].{id,event_name,timestamp,ctwa_clid}` |
-| their value | `automatic_events[].custom_data.{currency,value}`, the value being price × 1000 |
+| their value | `automatic_events[].custom_data.{currency,value}`, the value being price x 1000 |
 
 Authentic is what carries `X-Hub-Signature-256`, the HMAC-SHA256 of the body under the app's secret.
 """
@@ -58,8 +59,8 @@ from shared.providers.body import (
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 
-#: Fields that are left out whole, whatever they hold. `history` also delivers media in a `messages` list of the very
-#: shape that live messages have.
+#: Fields that are left out whole, whatever they hold. `history` also delivers media in a `messages` list of
+#: the very shape that live messages have.
 OTHER_FIELDS = {
     "history": "history",
     "message_echoes": "echo",
@@ -239,7 +240,8 @@ def verify(request: Request, secrets: Sequence[Secrets]) -> bool:
 def handshake(request: Request, secrets: Sequence[Secrets]) -> str | None:
     """Return the challenge to answer when the verify token is one of the channel's, else None.
 
-    The challenge goes back to whoever asks, so only characters that no browser could take for a page are accepted.
+    The challenge goes back to whoever asks, so only characters that no browser could take for a page are
+    accepted.
     """
     try:
         query = parse_qs(request.query, keep_blank_values=True, max_num_fields=20)

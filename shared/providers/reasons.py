@@ -1,9 +1,10 @@
-"""Why a part of a webhook was left out, or a whole one could not be read: codes, and what to tell a person."""
+"""Why a part of a webhook was left out, or a whole one could not be read: codes, and what to say of them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-#: Counted in `Parsed.ignored`. The raw body is kept whatever is ignored, so each of these can be read again later.
+#: Counted in `Parsed.ignored`. The raw body is kept whatever is ignored, so each of these can be read again
+#: later.
 IGNORED: Mapping[str, str] = MappingProxyType(
     {
         "action": "A vote, pin, comment or the like on an earlier message; not a new message.",
@@ -36,7 +37,7 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "presences": "Who is online or typing.",
         "reaction": "An emoji reaction to an earlier message.",
         "revoke": "A deleted message.",
-        "stale_ad_block": "A reply to a status that drags an old ad block along; the message counts as organic.",
+        "stale_ad_block": "A reply to a status, carrying an old ad block; the message counts as organic.",
         "status_story": "A status (story), not a message to the business.",
         "statuses": "Delivery receipts (sent, delivered, read, failed, payment).",
         "system": "A notice made by WhatsApp, such as a changed number.",
@@ -53,8 +54,8 @@ UNPARSABLE: Mapping[str, str] = MappingProxyType(
         "bad_gzip": "The body starts like gzip but cannot be decompressed.",
         "bad_number": "The body holds a number that no system can store (NaN, Infinity or far too large).",
         "empty_body": "The body is empty.",
-        "not_an_object": "The body is valid JSON but not an object; check that the URL belongs to this provider.",
-        "not_json": "The body is neither JSON nor a form; check the webhook's format in the provider's settings.",
+        "not_an_object": "The body is JSON but not an object; check that the URL belongs to this provider.",
+        "not_json": "The body is neither JSON nor a form; check the format in the provider's settings.",
         "too_complex": "The body has more values than a webhook can have.",
         "too_deep": "The body is nested deeper than a webhook can be.",
         "too_large": "The body is larger than allowed after decompression.",

@@ -1,4 +1,4 @@
-"""Sample webhooks that ship with the product, made new for each sending. Pure but for reading our own files."""
+"""Sample webhooks that ship with the product, made new for each sending; pure but for reading our files."""
 
 import base64
 import hashlib
@@ -34,9 +34,10 @@ def load_sample(
 ) -> bytes:
     """Return a sample's body as sent at `now`, with a new message id, click id and conversion token.
 
-    What is new follows from the arguments alone: the same ones give the same bytes, another `now` another message.
-    `phone` (digits) changes the person's other ids as well, so that another phone is another person. Only what the
-    sample has is replaced: one without a click id stays without. Raises UnknownProviderError, UnknownSampleError.
+    What is new follows from the arguments alone: the same ones give the same bytes, another `now` another
+    message. `phone` (digits) changes the person's other ids as well, so that another phone is another person.
+    Only what the sample has is replaced: one without a click id stays without. Raises UnknownProviderError,
+    UnknownSampleError.
     """
     known = list_samples(provider)
     if case not in known:

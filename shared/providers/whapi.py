@@ -1,8 +1,10 @@
 """Whapi.Cloud: a JSON object whose arrays depend on the event; messages are in `messages[]`.
 
-Documentation: https://support.whapi.cloud/help-desk/receiving/webhooks/incoming-webhooks-format/incoming-message
-and the OpenAPI file, component WebhookPayload, https://whapi.readme.io/. That `context.ad.ctwa` is the click id is
-said at https://whapi.cloud/blog/track-click-to-whatsapp-ctwa-clid (the OpenAPI file calls it "Call to action").
+Documentation:
+https://support.whapi.cloud/help-desk/receiving/webhooks/incoming-webhooks-format/incoming-message and the
+OpenAPI file, component WebhookPayload, https://whapi.readme.io/. That `context.ad.ctwa` is the click id is
+said at https://whapi.cloud/blog/track-click-to-whatsapp-ctwa-clid (the OpenAPI file calls it "Call to
+action").
 
 | what | where |
 |---|---|
@@ -91,7 +93,8 @@ OTHER_EVENTS = frozenset(
         "users",
     }
 )
-#: What the event's method makes of `messages[]`. `put` is another delivery of what `post` brings, with the same ids.
+#: What the event's method makes of `messages[]`. `put` is another delivery of what `post` brings, with the
+#: same ids.
 NOT_LIVE = {"patch": "message_update", "delete": "revoke"}
 #: Message types that are not a new message from a person; `action` is told apart by its own type.
 NOT_A_MESSAGE = {
@@ -134,14 +137,14 @@ def parse(request: Request) -> Parsed:
 def _why_not_live(request: Request, body: Mapping[str, Json]) -> str | None:
     """Return why `messages[]` of this webhook aren't live messages, or None when they are.
 
-    The event is in the body (its second key is called `method` in the OpenAPI file and `event` in the samples), in
-    the path in path mode, and in the HTTP verb in method mode. None of them can be relied on to be there.
+    The event is in the body (its second key is called `method` in the OpenAPI file and `event` in the
+    samples), in the path in path mode, and in the HTTP verb in method mode. None of them can be relied on to
+    be there.
     """
     event = mapping(body.get("event"))
-    steps = [step for step in request.path.split("/") if step][-2:]
-    in_path = steps if len(steps) == 2 else ["", ""]
-    kind = (text(event.get("type")) or in_path[0]).lower()
-    method = text(event.get("method")) or text(event.get("event")) or in_path[1] or request.method
+    path_kind, _, path_method = request.path.strip("/").partition("/")
+    kind = (text(event.get("type")) or path_kind).lower()
+    method = text(event.get("method")) or text(event.get("event")) or path_method or request.method
     if kind in OTHER_EVENTS:
         return "other_event"
     return NOT_LIVE.get(method.lower())
@@ -192,13 +195,15 @@ def _why_not_read(
 ) -> str | None:
     """Return why this isn't a live message from a person, or None when it is.
 
-    `from_me` is required by the OpenAPI file. A message without it is taken as inbound, for a lead lost is worse
-    than a contact too many; one in which it is something else than a boolean is not.
+    `from_me` is required by the OpenAPI file. A message without it is inbound unless its author isn't
+    the person of the chat; one in which it is something else than a boolean is not read.
     """
     from_me = message.get("from_me")
-    if from_me not in (None, "") and boolean(from_me) is None:
+    if from_me in (None, ""):
+        outgoing = _is_by_the_other_side(author, chat)
+    elif (outgoing := boolean(from_me)) is None:
         return "malformed"
-    if boolean(from_me):
+    if outgoing:
         return "from_me"
     for address in (chat, author):
         if address and address.kind in NOT_ONE_TO_ONE:
@@ -214,11 +219,17 @@ def _why_not_read(
     return NOT_A_MESSAGE.get((kind or "").lower())
 
 
+def _is_by_the_other_side(author: Address | None, chat: Address | None) -> bool:
+    """Say whether two phones are named, and the author's isn't the chat's: then it is the business's own."""
+    if author is None or chat is None:
+        return False
+    return author.kind is chat.kind is AddressKind.PHONE and author.value != chat.value
+
+
 def _people(author: Address | None, chat: Address | None) -> dict[AddressKind, str]:
     """Return the sender's names. The author goes before the chat, for the chat may be known by another name.
 
-    When the number is hidden the chat is a LID, and some versions repeat its digits, bare, as `from`: those digits
-    are no phone number.
+    When the number is hidden, the chat is a LID; digits of `from` that only repeat it are no phone number.
     """
     if author and chat and chat.kind is AddressKind.LID and author.digits == chat.digits:
         author = chat
@@ -230,7 +241,7 @@ def _people(author: Address | None, chat: Address | None) -> dict[AddressKind, s
 
 
 def _read_referral(context: Mapping[str, Json]) -> Referral | None:
-    """Return what `context.ad` names, or None. `context.quoted_content` belongs to another message: never read."""
+    """Return what `context.ad` names, or None; `context.quoted_content` is another message's: not read."""
     ad = mapping(context.get("ad"))
     source = mapping(ad.get("source"))
     conversion = mapping(context.get("conversion"))
@@ -261,7 +272,7 @@ def _size(part: Json) -> int:
 
 
 def verify(request: Request, secrets: Sequence[Secrets]) -> bool:
-    """Say whether the request carries a channel's token, in its header or as `Authorization: Bearer <token>`."""
+    """Say whether the request carries a channel's token, in its header or as a bearer token."""
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     authentic = False
     for secret in secrets:
