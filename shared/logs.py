@@ -55,9 +55,7 @@ def configure_logs(process: str, *, log_format: str = "auto", level: str = "info
     )
     readable = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        if readable
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if readable else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -84,7 +82,7 @@ def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> M
 
 
 def redact_text(text: str) -> str:
-    """`text` without anything shaped like a token, click id, phone number or password, and without control characters."""
+    """`text` without control characters and without what is shaped like a token, click id, phone or password."""
     for pattern, replacement in _SHAPES:
         text = pattern.sub(replacement, text)
     return _CONTROL.sub(" ", text)

@@ -46,6 +46,14 @@ class Settings:
     #: The receiver's address as providers see it, without a trailing slash.
     public_url: str
     metrics_port: int | None
+    metrics_host: str
+    #: How long intake may hold a webhook: more than the hard time limit of its task.
+    intake_lease_seconds: int
+    #: How long sending may hold a delivery: more than one request's wall clock and the patience of writing its outcome.
+    sending_lease_seconds: int
+    sweep_seconds: float
+    #: After the sweeper (re)connects, leases that ran out meanwhile get this long, for answers that are being written.
+    sweep_grace_seconds: float
     log_format: str
     log_level: str
 
@@ -81,9 +89,7 @@ class _SettingsSchema(Schema):
         validate=validate.Regexp(r"^v\d{1,2}\.\d$", error="must look like v25.0"),
     )
     graph_allow_other_host = fields.Boolean(data_key="GRAPH_ALLOW_OTHER_HOST", load_default=False)
-    sending = fields.String(
-        data_key="SENDING", load_default="on", validate=validate.OneOf(["on", "off", "dry-run"])
-    )
+    sending = fields.String(data_key="SENDING", load_default="on", validate=validate.OneOf(["on", "off", "dry-run"]))
     spool_dir = fields.String(data_key="SPOOL_DIR", load_default=".local/spool")
     spool_max_bytes = fields.Integer(
         data_key="SPOOL_MAX_BYTES", load_default=1_000_000_000, validate=validate.Range(min=0)
@@ -93,12 +99,21 @@ class _SettingsSchema(Schema):
         load_default=3 * 1024 * 1024,
         validate=validate.Range(min=1024, max=64 * 1024 * 1024),
     )
-    trusted_proxies = fields.Integer(
-        data_key="TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=5)
-    )
+    trusted_proxies = fields.Integer(data_key="TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=5))
     public_url = fields.String(data_key="PUBLIC_URL", load_default="")
     metrics_port = fields.Integer(
         data_key="METRICS_PORT", load_default=None, allow_none=True, validate=validate.Range(min=1, max=65535)
+    )
+    metrics_host = fields.String(data_key="METRICS_HOST", load_default="127.0.0.1")
+    intake_lease_seconds = fields.Integer(
+        data_key="INTAKE_LEASE_SECONDS", load_default=75, validate=validate.Range(min=2, max=3600)
+    )
+    sending_lease_seconds = fields.Integer(
+        data_key="SENDING_LEASE_SECONDS", load_default=90, validate=validate.Range(min=2, max=3600)
+    )
+    sweep_seconds = fields.Float(data_key="SWEEP_SECONDS", load_default=2.0, validate=validate.Range(min=0.1, max=60))
+    sweep_grace_seconds = fields.Float(
+        data_key="SWEEP_GRACE_SECONDS", load_default=35.0, validate=validate.Range(min=0, max=600)
     )
     log_format = fields.String(
         data_key="LOG_FORMAT", load_default="auto", validate=validate.OneOf(["auto", "json", "console"])
@@ -132,9 +147,7 @@ def load_settings(environ: Mapping[str, str], *, needs: Collection[str] = ()) ->
     values = _with_files(environ, problems)
     for name in sorted(needs):
         if not values.get(name, "").strip():
-            problems.append(
-                f"{name}: is not set (give {name}, or {name}_FILE with the path of a file that holds it)"
-            )
+            problems.append(f"{name}: is not set (give {name}, or {name}_FILE with the path of a file that holds it)")
     settings = None
     try:
         settings = _SettingsSchema().load(values)

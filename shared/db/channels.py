@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
@@ -66,9 +66,7 @@ def all_channels(conn: psycopg.Connection[Any]) -> list[Channel]:
 def channel_by(conn: psycopg.Connection[Any], key_or_name: str) -> Channel | None:
     """The channel with this key or this name."""
     with conn.cursor(row_factory=class_row(Channel)) as cursor:
-        cursor.execute(
-            f"select {_COLUMNS} from channels where key = %(it)s or name = %(it)s", {"it": key_or_name}
-        )
+        cursor.execute(f"select {_COLUMNS} from channels where key = %(it)s or name = %(it)s", {"it": key_or_name})
         return cursor.fetchone()
 
 
@@ -111,3 +109,33 @@ def open_secrets(ring: KeyRing, sealed: bytes) -> list[dict[str, str]]:
     """What `seal_secrets` sealed, current first. Raises CannotDecrypt."""
     opened: list[dict[str, str]] = json.loads(ring.open(sealed))
     return opened
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntakeChannel:
+    """What intake needs of a channel and of the dataset its events go to."""
+
+    id: int
+    workspace: str
+    provider: str
+    post_policy: str
+    is_test: bool
+    dataset_id: int | None
+    dataset_meta_id: str | None
+    dataset_sending: str | None
+    dataset_unknown_policy: dict[str, Literal["resend", "hold"]] | None
+
+
+def intake_channels(conn: psycopg.Connection[Any], ids: Sequence[int]) -> dict[int, IntakeChannel]:
+    """The channels with these ids, each with its dataset."""
+    with conn.cursor(row_factory=class_row(IntakeChannel)) as cursor:
+        cursor.execute(
+            """
+            select c.id, c.workspace, c.provider, c.post_policy, c.is_test or coalesce(d.is_test, false) as is_test,
+                   c.dataset_id, d.meta_id as dataset_meta_id, d.sending as dataset_sending,
+                   d.unknown_policy as dataset_unknown_policy
+            from channels c left join datasets d on d.id = c.dataset_id where c.id = any(%s)
+            """,
+            [list(ids)],
+        )
+        return {channel.id: channel for channel in cursor.fetchall()}

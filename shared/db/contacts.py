@@ -6,7 +6,6 @@ from typing import Any
 
 import psycopg
 
-
 #: What tells two identities apart: workspace, kind and keyed hash.
 IdentityKey = tuple[str, str, bytes]
 

@@ -1,6 +1,6 @@
 """The `conversions` table: the fact that a contact did something, and which touchpoint it belongs to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -56,26 +56,30 @@ def insert_conversions(conn: psycopg.Connection[Any], conversions: Sequence[NewC
     return stored
 
 
-def complete_with_click(conn: psycopg.Connection[Any], touchpoint_id: int, click_hash: str) -> int:
-    """A click id came later for this touchpoint: lets the delivery of its conversion go; the number released.
+def complete_with_clicks(conn: psycopg.Connection[Any], clicks: Mapping[int, str]) -> set[int]:
+    """Click ids (as hashes) that came later for touchpoints: lets the deliveries of their conversions go.
 
-    Nothing is released if that click has its own conversion already.
+    Returns the touchpoints completed. One whose click has a conversion of its own already is left as it is.
     """
-    updated = conn.execute(
+    if not clicks:
+        return set()
+    rows = conn.execute(
         """
-        update conversions c set click_hash = %(hash)s, attribution = 'click_id_came_later'
-        where c.touchpoint_id = %(touchpoint)s and c.click_hash is null
+        update conversions c set click_hash = k.click_hash, attribution = 'click_id_came_later'
+        from unnest(%s::bigint[], %s::text[]) as k (touchpoint_id, click_hash)
+        where c.touchpoint_id = k.touchpoint_id and c.click_hash is null
           and not exists (select from conversions o where o.workspace = c.workspace and o.event_name = c.event_name
-                          and o.click_hash = %(hash)s and o.order_id is null)
-        returning c.id
+                          and o.click_hash = k.click_hash and o.order_id is null)
+        returning c.id, c.touchpoint_id
         """,
-        {"hash": click_hash, "touchpoint": touchpoint_id},
+        [list(clicks), list(clicks.values())],
     ).fetchall()
-    return conn.execute(
+    conn.execute(
         """
         update deliveries set state = 'pending', reason = null, next_attempt_at = now(), finished_at = null,
                updated_at = now()
         where conversion_id = any(%s) and state = 'skipped' and reason = 'no_click_id'
         """,
-        [[conversion_id for (conversion_id,) in updated]],
-    ).rowcount
+        [[conversion_id for conversion_id, _ in rows]],
+    )
+    return {touchpoint_id for _, touchpoint_id in rows}

@@ -39,6 +39,13 @@ def credential_by_name(conn: psycopg.Connection[Any], name: str) -> Credential |
         return cursor.fetchone()
 
 
+def credential_by_id(conn: psycopg.Connection[Any], credential_id: int) -> Credential | None:
+    """The credential with this id."""
+    with conn.cursor(row_factory=class_row(Credential)) as cursor:
+        cursor.execute(f"select {_COLUMNS} from credentials where id = %s", [credential_id])
+        return cursor.fetchone()
+
+
 def save_credential(conn: psycopg.Connection[Any], name: str, token: bytes) -> int:
     """Adds a credential or replaces the token of an existing one; its id. A new token starts without a throttle."""
     row = conn.execute(

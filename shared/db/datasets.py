@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
@@ -24,7 +24,7 @@ class Dataset:
     sending: str
     batch_max: int
     in_flight_max: int
-    unknown_policy: dict[str, str]
+    unknown_policy: dict[str, Literal["resend", "hold"]]
     test_event_code: str | None
     is_test: bool
     pause_reason: str | None
@@ -62,6 +62,13 @@ def dataset_by_id(conn: psycopg.Connection[Any], dataset_id: int) -> Dataset | N
     with conn.cursor(row_factory=class_row(Dataset)) as cursor:
         cursor.execute(f"select {_COLUMNS} from datasets where id = %s", [dataset_id])
         return cursor.fetchone()
+
+
+def datasets_of_credential(conn: psycopg.Connection[Any], credential_id: int) -> list[Dataset]:
+    """Every dataset that sends with this credential, by name."""
+    with conn.cursor(row_factory=class_row(Dataset)) as cursor:
+        cursor.execute(f"select {_COLUMNS} from datasets where credential_id = %s order by name", [credential_id])
+        return cursor.fetchall()
 
 
 def insert_dataset(conn: psycopg.Connection[Any], values: Mapping[str, Any]) -> int:

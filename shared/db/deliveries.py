@@ -169,7 +169,7 @@ def leased_deliveries(conn: psycopg.Connection[Any], token: UUID) -> list[Claime
 def count_attempts(
     conn: psycopg.Connection[Any], *, token: UUID, ids: Sequence[int], request_id: UUID, lease_seconds: int
 ) -> None:
-    """Writes the attempt of each delivery before its POST and renews the lease. Raises LostLease unless all are ours."""
+    """Writes each delivery's attempt before its POST and renews the lease. Raises LostLease unless all are ours."""
     cursor = conn.execute(
         """
         with mine as (
@@ -183,13 +183,16 @@ def count_attempts(
         {"ids": list(ids), "token": token, "request": request_id, "lease": lease_seconds},
     )
     if cursor.rowcount != len(ids):
-        raise LostLease(
-            f"{len(ids) - cursor.rowcount} of {len(ids)} deliveries are no longer leased by this process"
-        )
+        raise LostLease(f"{len(ids) - cursor.rowcount} of {len(ids)} deliveries are no longer leased by this process")
 
 
-def settle_deliveries(conn: psycopg.Connection[Any], token: UUID, outcomes: Sequence[Outcome]) -> int:
-    """Writes what the deliveries became; the number that were still ours."""
+def settle_deliveries(
+    conn: psycopg.Connection[Any], token: UUID, outcomes: Sequence[Outcome], *, request_id: UUID | None = None
+) -> int:
+    """Writes what the deliveries became; the number that were still ours.
+
+    With the request that was answered, a delivery that is unknown by now takes the late answer to its last attempt.
+    """
     if not outcomes:
         return 0
     cursor = conn.execute(
@@ -209,7 +212,9 @@ def settle_deliveries(conn: psycopg.Connection[Any], token: UUID, outcomes: Sequ
                     %s::integer[], %s::integer[], %s::integer[], %s::integer[], %s::text[], %s::text[])
              as o (id, state, reason, delay, batch_cap, retries, not_received, resent, http_status, code, subcode,
                    trace_id, message)
-        where d.id = o.id and d.state = 'sending' and d.lease_token = %s
+        where d.id = o.id and (d.state = 'sending' and d.lease_token = %s
+            or d.state = 'unknown' and exists (select from attempts a where a.delivery_id = d.id
+                                               and a.number = d.attempts and a.request_id = %s))
         """,
         [
             [outcome.id for outcome in outcomes],
@@ -226,6 +231,7 @@ def settle_deliveries(conn: psycopg.Connection[Any], token: UUID, outcomes: Sequ
             [outcome.trace_id for outcome in outcomes],
             [outcome.message for outcome in outcomes],
             token,
+            request_id,
         ],
     )
     return cursor.rowcount

@@ -29,6 +29,6 @@ def heartbeats(conn: psycopg.Connection[Any]) -> list[Heartbeat]:
     """The last sign of life of every process that ever gave one."""
     with conn.cursor(row_factory=class_row(Heartbeat)) as cursor:
         cursor.execute(
-            "select process, extract(epoch from now() - beat_at)::float8 as seconds_ago from heartbeats order by process"
+            "select process, extract(epoch from now() - beat_at)::float8 as seconds_ago from heartbeats order by 1"
         )
         return cursor.fetchall()

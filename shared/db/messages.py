@@ -60,9 +60,7 @@ class KnownMessage:
     contact_id: int
 
 
-def known_messages(
-    conn: psycopg.Connection[Any], keys: Iterable[MessageKey]
-) -> dict[MessageKey, KnownMessage]:
+def known_messages(conn: psycopg.Connection[Any], keys: Iterable[MessageKey]) -> dict[MessageKey, KnownMessage]:
     """Which of these messages are stored."""
     wanted = sorted(set(keys))
     rows = conn.execute(
@@ -73,9 +71,7 @@ def known_messages(
         """,
         [[key[0] for key in wanted], [key[1] for key in wanted]],
     ).fetchall()
-    return {
-        (channel_id, message_id): KnownMessage(cls, contact) for channel_id, message_id, cls, contact in rows
-    }
+    return {(channel_id, message_id): KnownMessage(cls, contact) for channel_id, message_id, cls, contact in rows}
 
 
 def upsert_messages(conn: psycopg.Connection[Any], messages: Sequence[NewMessage]) -> dict[MessageKey, int]:
@@ -122,7 +118,8 @@ values (%(message_id)s, %(contact_id)s, %(channel_id)s, %(message_class)s, %(cli
         %(conversion_token)s, %(flags)s, %(occurred_at)s, %(is_test)s)
 on conflict (message_id) do update set
     class = excluded.class, click_id = excluded.click_id, click_hash = excluded.click_hash,
-    ad_id = coalesce(t.ad_id, excluded.ad_id), conversion_token = coalesce(t.conversion_token, excluded.conversion_token)
+    ad_id = coalesce(t.ad_id, excluded.ad_id),
+    conversion_token = coalesce(t.conversion_token, excluded.conversion_token)
 where t.click_id is null
 returning t.id
 """

@@ -98,9 +98,7 @@ def set_role_passwords(conn: psycopg.Connection[Any], passwords: Mapping[str, st
     for role, password in passwords.items():
         verifier = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
         conn.execute(
-            sql.SQL("alter role {} with login password {}").format(
-                sql.Identifier(role), sql.Literal(verifier)
-            )
+            sql.SQL("alter role {} with login password {}").format(sql.Identifier(role), sql.Literal(verifier))
         )
     conn.commit()
 

@@ -8,9 +8,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 
-def open_pool(
-    database_url: str, *, process: str, size: int, statement_seconds: int = 10
-) -> ConnectionPool[Any]:
+def open_pool(database_url: str, *, process: str, size: int, statement_seconds: int = 10) -> ConnectionPool[Any]:
     """A pool of at most `size` connections that checks each before it lends it and reconnects by itself."""
     return ConnectionPool(
         database_url,
@@ -39,11 +37,7 @@ def connection_options(process: str, *, statement_seconds: float) -> dict[str, A
 
 
 @contextmanager
-def connect(
-    database_url: str, *, process: str, statement_seconds: float = 30
-) -> Iterator[psycopg.Connection[Any]]:
+def connect(database_url: str, *, process: str, statement_seconds: float = 30) -> Iterator[psycopg.Connection[Any]]:
     """One connection for a command: commits at the end, rolls back on an exception, and closes."""
-    with psycopg.connect(
-        database_url, **connection_options(process, statement_seconds=statement_seconds)
-    ) as conn:
+    with psycopg.connect(database_url, **connection_options(process, statement_seconds=statement_seconds)) as conn:
         yield conn

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NewWebhook:
-    """One request as the receiver stores it. Id and time are made there, so that a twin from the spool changes nothing."""
+    """One request as the receiver stores it. Id and time are made there: a twin from the spool changes nothing."""
 
     id: UUID
     received_at: datetime
@@ -53,6 +53,7 @@ class IntakeResult:
     received_at: datetime
     state: str
     messages: int = 0
+    automatic_events: int = 0
     duplicates: int = 0
     ignored: dict[str, int] | None = None
     reason: str | None = None
@@ -135,16 +136,12 @@ def claim_webhooks(
     `days` bounds how far back it looks, so that it touches few partitions; the sweeper looks further back.
     """
     with conn.cursor(row_factory=class_row(ClaimedWebhook)) as cursor:
-        cursor.execute(
-            _CLAIM, {"token": token, "lease": lease_seconds, "limit": limit, "each": each, "days": days}
-        )
+        cursor.execute(_CLAIM, {"token": token, "lease": lease_seconds, "limit": limit, "each": each, "days": days})
         return sorted(cursor.fetchall(), key=lambda webhook: (webhook.received_at, webhook.id))
 
 
-def claim_crashed_webhooks(
-    conn: psycopg.Connection[Any], *, token: UUID, lease_seconds: int
-) -> list[ClaimedWebhook]:
-    """Leases requests whose intake died before, in batches that halve with each crash until the culprit stands alone."""
+def claim_crashed_webhooks(conn: psycopg.Connection[Any], *, token: UUID, lease_seconds: int) -> list[ClaimedWebhook]:
+    """Leases requests whose intake died before, in batches that halve each time until the culprit stands alone."""
     with conn.cursor(row_factory=class_row(ClaimedWebhook)) as cursor:
         cursor.execute(_CLAIM_CRASHED, {"token": token, "lease": lease_seconds})
         return sorted(cursor.fetchall(), key=lambda webhook: (webhook.received_at, webhook.id))
@@ -154,10 +151,11 @@ def finish_webhooks(conn: psycopg.Connection[Any], token: UUID, results: Sequenc
     """Writes down what intake found; the number of rows that were still ours."""
     cursor = conn.execute(
         """
-        update webhooks w set state = r.state, messages = r.messages, duplicates = r.duplicates, ignored = r.ignored,
-               reason = r.reason, finished_at = now(), lease_token = null, lease_until = null
-        from unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::integer[], %s::integer[], %s::jsonb[], %s::text[])
-             as r (id, received_at, state, messages, duplicates, ignored, reason)
+        update webhooks w set state = r.state, messages = r.messages, automatic_events = r.automatic_events,
+               duplicates = r.duplicates, ignored = r.ignored, reason = r.reason, finished_at = now(),
+               lease_token = null, lease_until = null
+        from unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::integer[], %s::integer[], %s::integer[], %s::jsonb[],
+                    %s::text[]) as r (id, received_at, state, messages, automatic_events, duplicates, ignored, reason)
         where w.received_at = r.received_at and w.id = r.id and w.state = 'claimed' and w.lease_token = %s
         """,
         [
@@ -165,6 +163,7 @@ def finish_webhooks(conn: psycopg.Connection[Any], token: UUID, results: Sequenc
             [result.received_at for result in results],
             [result.state for result in results],
             [result.messages for result in results],
+            [result.automatic_events for result in results],
             [result.duplicates for result in results],
             [Jsonb(result.ignored or {}) for result in results],
             [result.reason for result in results],
@@ -212,3 +211,32 @@ def webhook_backlog(conn: psycopg.Connection[Any]) -> Backlog:
         """
     ).fetchone()
     return Backlog(*row) if row else Backlog(0, 0.0)
+
+
+def make_days(conn: psycopg.Connection[Any], *, ahead: int = 8) -> int:
+    """Makes the partitions from today on; how many were missing."""
+    row = conn.execute("select make_webhook_days((now() at time zone 'UTC')::date, %s)", [ahead]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def drop_days(conn: psycopg.Connection[Any], *, keep_days: int) -> list[str]:
+    """Drops whole days older than `keep_days` that have nothing unfinished; the names of the partitions dropped."""
+    rows = conn.execute(
+        "select drop_webhook_days((now() at time zone 'UTC')::date - %s::integer)", [keep_days]
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def delete_empty(conn: psycopg.Connection[Any], *, older_than_hours: int, limit: int = 5000) -> int:
+    """Deletes finished webhooks that held no message and no event (delivery receipts, mostly); how many."""
+    return conn.execute(
+        """
+        delete from webhooks w using (
+            select received_at, id from webhooks
+            where state = 'done' and messages = 0 and automatic_events = 0
+              and finished_at < now() - make_interval(hours => %s)
+            order by finished_at limit %s for update skip locked
+        ) old where w.received_at = old.received_at and w.id = old.id
+        """,
+        [older_than_hours, limit],
+    ).rowcount

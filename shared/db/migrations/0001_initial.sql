@@ -79,7 +79,8 @@ create table webhooks (
     crashes integer not null default 0,
     batch_cap integer not null default 100,
     messages integer,                             -- live inbound messages found
-    duplicates integer,                           -- of these, known already
+    automatic_events integer,                     -- events that Meta detected itself
+    duplicates integer,                           -- of these messages, known already
     ignored jsonb,                                -- reason -> count
     reason text,
     finished_at timestamptz,
@@ -95,6 +96,8 @@ create index webhooks_crashed on webhooks (received_at, id) where state = 'new' 
 create index webhooks_claimed on webhooks (lease_until) where state = 'claimed';
 create index webhooks_rejected on webhooks (received_at) where state = 'rejected';
 create index webhooks_id on webhooks (id);
+-- The everyday flood of delivery receipts, whose bodies are kept for hours only.
+create index webhooks_empty on webhooks (finished_at) where state = 'done' and messages = 0 and automatic_events = 0;
 
 create table webhooks_default partition of webhooks default;
 

@@ -17,7 +17,8 @@ revoke execute on function make_webhook_days(date, integer), drop_webhook_days(d
 grant select (id, key, provider, secrets, unsigned, enabled) on channels to ctwa_receiver;
 grant insert on webhooks to ctwa_receiver;
 
--- The workers do the work. They read set-up but don't change it, and delete nothing.
+-- The workers do the work. They read set-up but don't change it. They delete webhooks
+-- without messages, and contacts they made a moment ago.
 grant select on all tables in schema public to ctwa_worker;
 grant insert, update on webhooks, contacts, contact_identities, messages, touchpoints, conversions, deliveries,
     capi_requests, attempts, heartbeats to ctwa_worker;
@@ -25,7 +26,7 @@ grant update (usage_percent, throttled_until, probed_at, probe_result, updated_a
 grant update (pause_reason, pause_detail, paused_at, paused_until, failures, pauses, last_claimed_at, updated_at)
     on datasets to ctwa_worker;
 grant insert on audit_log to ctwa_worker;
-grant delete on contacts to ctwa_worker;
+grant delete on contacts, webhooks to ctwa_worker;
 grant execute on function make_webhook_days(date, integer), drop_webhook_days(date) to ctwa_worker;
 
 -- The console manages set-up, repairs deliveries, and writes down who did what. It can't change history.

@@ -1,0 +1,77 @@
+"""The Celery app of the workers: `celery --app workers.app worker --queues intake`, `… beat`, `… flower`."""
+
+import os
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_shutting_down
+
+from shared.logs import configure_logs
+from shared.metrics import serve_metrics
+from shared.queue import TASKS, Work, make_celery
+from shared.settings import Settings, load_settings
+from workers.runtime import NEEDS, Runtime, build_runtime
+
+#: How often beat looks after what rings alone would not: a sign of life through the broker, and tidying up.
+TICK_SECONDS = 20
+PRUNE_SECONDS = 600
+
+
+class _Process:
+    """The runtime of this process, built by the first task after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._runtime: Runtime | None = None
+        self._pid = 0
+
+    def runtime(self) -> Runtime:
+        with self._lock:
+            if self._runtime is None or self._pid != os.getpid():
+                self._runtime = build_runtime(self.settings, process="worker", connections=12, stopping=self.stopping)
+                self._pid = os.getpid()
+            return self._runtime
+
+
+process = _Process(load_settings(os.environ, needs=NEEDS))
+
+
+def make_app(settings: Settings) -> Celery:
+    """The app with its tasks and beat's calendar."""
+    celery = make_celery(settings.redis_url)
+    celery.conf.update(
+        imports=("workers.tasks",),
+        beat_schedule={
+            "intake": {"task": TASKS[Work.INTAKE], "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
+            "sending": {"task": TASKS[Work.SENDING], "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
+            "prune": {"task": TASKS[Work.UPKEEP], "schedule": PRUNE_SECONDS, "options": {"expires": PRUNE_SECONDS}},
+        },
+    )
+    return celery
+
+
+app = make_app(process.settings)
+
+
+@setup_logging.connect
+def _configure_logs(**_: Any) -> None:
+    configure_logs("worker", log_format=process.settings.log_format, level=process.settings.log_level)
+
+
+@worker_init.connect
+def _serve_metrics(**_: Any) -> None:
+    serve_metrics(process.settings.metrics_port, process.settings.metrics_host)
+
+
+@worker_process_init.connect
+def _forget_parent(**_: Any) -> None:
+    # A child of a prefork pool starts with nothing open; its handles are built by its first task.
+    process.stopping.clear()
+
+
+@worker_shutting_down.connect
+def _stop_claiming(**_: Any) -> None:
+    process.stopping.set()

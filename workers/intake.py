@@ -1,0 +1,253 @@
+"""Intake: claims stored webhooks, reads each with its adapter, and writes what they say in one transaction."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from psycopg.errors import DataError, DeadlockDetected, IntegrityError, SerializationFailure
+
+from shared.crypto import CannotDecrypt, KeyRing
+from shared.db.channels import IntakeChannel, intake_channels
+from shared.db.messages import KnownMessage, MessageKey, NewMessage, known_messages, upsert_messages
+from shared.db.webhooks import (
+    ClaimedWebhook,
+    IntakeResult,
+    claim_crashed_webhooks,
+    claim_webhooks,
+    finish_webhooks,
+    release_webhooks,
+)
+from shared.domain.attribution import message_time
+from shared.domain.messages import Message, MessageClass
+from shared.logs import get_logger
+from shared.providers import PROVIDERS
+from shared.providers.base import Parsed, Request, UnparsableError
+from shared.queue import Work
+from workers.identities import Sender
+from workers.leads import AdMessage, store_leads
+from workers.metrics import CLAIMED_WEBHOOKS, MESSAGES, WEBHOOKS
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+
+#: A drain stops claiming after this, rings again and returns: no time limit ends it, and a shutdown waits little.
+DRAIN_SECONDS = 8
+#: Alone in its batch and crashed so often, a webhook is the culprit.
+CRASHES_TO_REJECT = 5
+_RANK = [MessageClass.ORGANIC, MessageClass.POST, MessageClass.AD_WITHOUT_CLICK_ID, MessageClass.AD]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadWebhook:
+    """One claimed webhook and what its adapter made of it; `reason` says why nothing could be."""
+
+    webhook: ClaimedWebhook
+    channel: IntakeChannel | None
+    parsed: Parsed | None = None
+    reason: str | None = None
+
+
+def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS, days: int = 3) -> int:
+    """Works on new webhooks until there are none or `seconds` are over; how many it finished."""
+    runtime.bell.answer(Work.INTAKE)
+    ends = time.monotonic() + seconds
+    finished = 0
+    while time.monotonic() < ends:
+        done = _drain_once(runtime, days=days)
+        if done == 0:
+            return finished
+        finished += done
+    runtime.bell.ring(Work.INTAKE)
+    return finished
+
+
+def _drain_once(runtime: Runtime, *, days: int) -> int:
+    token = uuid4()
+    with runtime.pool.connection() as conn:
+        claimed = claim_webhooks(conn, token=token, lease_seconds=runtime.settings.intake_lease_seconds, days=days)
+        if not claimed:
+            claimed = claim_crashed_webhooks(conn, token=token, lease_seconds=runtime.settings.intake_lease_seconds)
+    if not claimed:
+        return 0
+    CLAIMED_WEBHOOKS.observe(len(claimed))
+    # Several workers drain side by side while there is more.
+    runtime.bell.ring(Work.INTAKE)
+    with runtime.pool.connection() as conn:
+        channels = intake_channels(conn, sorted({webhook.source_id for webhook in claimed}))
+    alone = len(claimed) == 1
+    read = [_read(webhook, channels.get(webhook.source_id), runtime.secret_ring, alone=alone) for webhook in claimed]
+    if _store(runtime, token, read):
+        runtime.bell.ring(Work.SENDING)
+    return len(claimed)
+
+
+def _read(webhook: ClaimedWebhook, channel: IntakeChannel | None, ring: KeyRing, *, alone: bool) -> ReadWebhook:
+    """Parses one webhook. Never raises: what can't be read is kept as rejected, with a reason."""
+    if alone and webhook.crashes >= CRASHES_TO_REJECT:
+        return ReadWebhook(webhook=webhook, channel=channel, reason="crashed_intake")
+    if channel is None or channel.provider not in PROVIDERS:
+        return ReadWebhook(webhook=webhook, channel=channel, reason="unknown_provider")
+    try:
+        request = Request(
+            method=webhook.method,
+            path=webhook.path,
+            query=webhook.query,
+            headers=webhook.headers,
+            body=ring.open(webhook.body),
+        )
+        return ReadWebhook(webhook=webhook, channel=channel, parsed=PROVIDERS[channel.provider].parse(request))
+    except CannotDecrypt:
+        return ReadWebhook(webhook=webhook, channel=channel, reason="cannot_decrypt")
+    except UnparsableError as error:
+        return ReadWebhook(webhook=webhook, channel=channel, reason=error.reason)
+    except Exception as error:  # noqa: BLE001
+        # A defect of the adapter: the bytes are kept and can be replayed when it is mended.
+        log.error(
+            "adapter failed",
+            webhook_id=str(webhook.id),
+            error=type(error).__name__,
+            provider=channel.provider,
+        )
+        return ReadWebhook(webhook=webhook, channel=channel, reason="adapter_failed")
+
+
+def _store(runtime: Runtime, token: Any, read: Sequence[ReadWebhook]) -> int:
+    """Writes everything in one transaction; how many deliveries are ready to be sent.
+
+    A data error is one webhook's fault: then each is written alone and only the culprit is rejected.
+    """
+    try:
+        with runtime.pool.connection() as conn:
+            return store(runtime, conn, token, read)
+    except (DeadlockDetected, SerializationFailure) as error:
+        log.warning("intake collided, its webhooks are due again", error=type(error).__name__, webhooks=len(read))
+        with runtime.pool.connection() as conn:
+            release_webhooks(conn, token)
+        return 0
+    except (DataError, IntegrityError, LookupError, ValueError) as error:
+        if len(read) > 1:
+            return sum(_store(runtime, token, [one]) for one in read)
+        log.error("webhook cannot be stored", webhook_id=str(read[0].webhook.id), error=type(error).__name__)
+        return _store(
+            runtime,
+            token,
+            [ReadWebhook(webhook=read[0].webhook, channel=read[0].channel, reason="cannot_be_stored")],
+        )
+
+
+def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Sequence[ReadWebhook]) -> int:
+    """Writes contacts, messages, touchpoints, conversions and deliveries of these webhooks, and finishes them.
+
+    Returns how many deliveries are ready to be sent.
+    """
+    found = _best_of_each(read)
+    known = known_messages(conn, found)
+    fresh = {key: one for key, one in found.items() if _says_more(one[1], known.get(key))}
+    contacts = _contacts(runtime, conn, fresh, known)
+    rows = upsert_messages(conn, [_row(one, contacts[key]) for key, one in fresh.items()])
+    ads = [
+        _ad_message(row_id, contacts[key], *fresh[key])
+        for key, row_id in rows.items()
+        if fresh[key][1].message_class is not MessageClass.ORGANIC
+    ]
+    ready = store_leads(conn, ads, now=datetime.now(UTC))
+    results = [_result(one, found, rows) for one in read]
+    finish_webhooks(conn, token, results)
+    _count(read, results, [fresh[key][1] for key in rows])
+    return ready
+
+
+def _best_of_each(read: Sequence[ReadWebhook]) -> dict[MessageKey, tuple[ReadWebhook, Message]]:
+    """Each message once, from the webhook of this batch that says most of it."""
+    best: dict[MessageKey, tuple[ReadWebhook, Message]] = {}
+    for one in read:
+        for message in one.parsed.messages if one.parsed else ():
+            key = (one.webhook.source_id, message.message_id)
+            if key not in best or _rank(message.message_class) > _rank(best[key][1].message_class):
+                best[key] = (one, message)
+    return best
+
+
+def _says_more(message: Message, known: KnownMessage | None) -> bool:
+    return known is None or _rank(message.message_class) > _rank(MessageClass(known.message_class))
+
+
+def _rank(message_class: MessageClass) -> int:
+    return _RANK.index(message_class)
+
+
+def _contacts(
+    runtime: Runtime,
+    conn: psycopg.Connection[Any],
+    fresh: dict[MessageKey, tuple[ReadWebhook, Message]],
+    known: dict[MessageKey, KnownMessage],
+) -> dict[MessageKey, int]:
+    """The contact of each message to be written; one we know by its message keeps its contact."""
+    contacts = {key: known[key].contact_id for key in fresh if key in known}
+    strangers = [key for key in fresh if key not in known]
+    senders = []
+    for key in strangers:
+        channel = fresh[key][0].channel
+        assert channel is not None
+        senders.append(Sender(workspace=channel.workspace, is_test=channel.is_test, message=fresh[key][1]))
+    contacts.update(zip(strangers, runtime.identities.resolve(conn, senders), strict=True))
+    return contacts
+
+
+def _ad_message(row_id: int, contact_id: int, read: ReadWebhook, message: Message) -> AdMessage:
+    assert read.channel is not None
+    return AdMessage(
+        row_id=row_id,
+        contact_id=contact_id,
+        channel=read.channel,
+        message=message,
+        occurred_at=message_time(message.sent_at, read.webhook.received_at),
+    )
+
+
+def _row(one: tuple[ReadWebhook, Message], contact_id: int) -> NewMessage:
+    read, message = one
+    assert read.channel is not None
+    return NewMessage(
+        channel_id=read.channel.id,
+        message_id=message.message_id,
+        contact_id=contact_id,
+        message_class=message.message_class.value,
+        kind=message.kind,
+        sent_at=message.sent_at,
+        received_at=read.webhook.received_at,
+        webhook_id=read.webhook.id,
+        webhook_received_at=read.webhook.received_at,
+        is_test=read.channel.is_test,
+    )
+
+
+def _result(
+    one: ReadWebhook, found: dict[MessageKey, tuple[ReadWebhook, Message]], rows: dict[MessageKey, int]
+) -> IntakeResult:
+    """What is written on the webhook: how many messages it held, and how many of them were known already."""
+    webhook = one.webhook
+    if one.parsed is None:
+        return IntakeResult(id=webhook.id, received_at=webhook.received_at, state="rejected", reason=one.reason)
+    keys = [(webhook.source_id, message.message_id) for message in one.parsed.messages]
+    fresh = sum(key in rows and found[key][0] is one for key in keys)
+    return IntakeResult(
+        id=webhook.id,
+        received_at=webhook.received_at,
+        state="done",
+        messages=len(keys),
+        automatic_events=len(one.parsed.automatic_events),
+        duplicates=len(keys) - fresh,
+        ignored=dict(one.parsed.ignored),
+    )
+
+
+def _count(read: Sequence[ReadWebhook], results: Sequence[IntakeResult], stored: Sequence[Message]) -> None:
+    for one, result in zip(read, results, strict=True):
+        WEBHOOKS.labels(one.channel.provider if one.channel else "unknown", result.state).inc()
+    for message in stored:
+        MESSAGES.labels(message.message_class.value).inc()

@@ -1,0 +1,274 @@
+"""Sending: claims due deliveries of one dataset, reports them to Meta, and writes down what became of each.
+
+Three commits stand around a POST: the claim; the request and its attempts; the outcome. A crash between the first two
+sent nothing, one between the last two may have, and what is in the tables tells the two apart.
+"""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from shared.capi.answers import Answer
+from shared.capi.payload import (
+    DatasetProfile,
+    OutgoingEvent,
+    build_body,
+    build_event,
+    dataset_problem,
+    redact_body,
+    validate_event,
+)
+from shared.crypto import CannotDecrypt
+from shared.db.credentials import Credential, credential_by_id
+from shared.db.datasets import Dataset, dataset_by_id, pause_dataset
+from shared.db.deliveries import (
+    ClaimedDelivery,
+    LostLease,
+    Outcome,
+    claim_deliveries,
+    count_attempts,
+    leased_deliveries,
+    mark_dry_run,
+    release_deliveries,
+    settle_deliveries,
+)
+from shared.db.requests import start_request
+from shared.domain.deliveries import Cause, SplitGuard, is_aged, split
+from shared.ids import uuid7
+from shared.logs import get_logger
+from shared.queue import Work
+from workers.metrics import DELIVERIES, REQUEST_SECONDS, REQUESTS
+from workers.runtime import Runtime
+from workers.settling import Part, Settled, hold, put_back, settle_part, write_answer
+
+log = get_logger(__name__)
+
+DRAIN_SECONDS = 25
+#: A split that needs more requests than this goes on in later claims, from the parts it has come to.
+MOST_REQUESTS = 64
+SETTLE_SECONDS = 30
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Claim:
+    """Deliveries of one dataset under one lease, and what is needed to send them."""
+
+    token: UUID
+    dataset: Dataset
+    credential: Credential | None
+    deliveries: list[ClaimedDelivery]
+
+    @property
+    def profile(self) -> DatasetProfile:
+        dataset = self.dataset
+        return DatasetProfile(
+            profile="guide" if dataset.profile == "guide" else "whatsapp",
+            waba_id=dataset.waba_id,
+            page_id=dataset.page_id,
+        )
+
+
+def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS) -> int:
+    """Sends what is due until there is nothing or `seconds` are over; how many claims it worked on."""
+    runtime.bell.answer(Work.SENDING)
+    if runtime.settings.sending == "off":
+        return 0
+    ends = time.monotonic() + seconds
+    claims = 0
+    while time.monotonic() < ends and not runtime.stopping.is_set():
+        token = uuid4()
+        with runtime.pool.connection() as conn:
+            dataset_id = claim_deliveries(conn, token=token, lease_seconds=runtime.settings.sending_lease_seconds)
+        if dataset_id is None:
+            return claims
+        # Several workers send side by side while there is more.
+        runtime.bell.ring(Work.SENDING)
+        send_claim(runtime, _load(runtime, token, dataset_id))
+        claims += 1
+    runtime.bell.ring(Work.SENDING)
+    return claims
+
+
+def _load(runtime: Runtime, token: UUID, dataset_id: int) -> Claim:
+    with runtime.pool.connection() as conn:
+        dataset = dataset_by_id(conn, dataset_id)
+        assert dataset is not None
+        credential = credential_by_id(conn, dataset.credential_id) if dataset.credential_id else None
+        return Claim(token=token, dataset=dataset, credential=credential, deliveries=leased_deliveries(conn, token))
+
+
+def send_claim(runtime: Runtime, claim: Claim) -> None:
+    """Sends what this claim holds, or puts it back with the reason why it can't be sent."""
+    access_token, reason, detail = _access(runtime, claim)
+    if reason is not None:
+        with runtime.pool.connection() as conn:
+            pause_dataset(conn, claim.dataset.id, reason=reason, detail=detail)
+            release_deliveries(conn, claim.token)
+        log.warning("dataset paused", dataset=claim.dataset.name, reason=reason, detail=detail)
+        return
+    part, unfit = _build(claim, now=datetime.now(UTC))
+    dry_run = "dry-run" in (claim.dataset.sending, runtime.settings.sending)
+    with runtime.pool.connection() as conn:
+        settle_deliveries(conn, claim.token, unfit)
+        if dry_run:
+            mark_dry_run(conn, claim.token, [delivery.id for delivery, _ in part])
+    for outcome in unfit:
+        DELIVERIES.labels(outcome.state).inc()
+    if part and not dry_run:
+        try:
+            _send_parts(runtime, claim, access_token, part)
+        except LostLease as error:
+            log.warning("lease lost before a request, nothing was sent", dataset=claim.dataset.name, error=str(error))
+
+
+def _access(runtime: Runtime, claim: Claim) -> tuple[str, str | None, str | None]:
+    """The token to send with; or the reason and detail of a pause, when the set-up can't work."""
+    problem = dataset_problem(claim.profile)
+    if problem is not None:
+        return "", "link", problem
+    if claim.credential is None:
+        return "", "token", "credential_missing"
+    try:
+        return runtime.token_ring.open(claim.credential.token).decode(), None, None
+    except CannotDecrypt:
+        return "", "token", "cannot_decrypt"
+
+
+def _build(claim: Claim, *, now: datetime) -> tuple[Part, list[Outcome]]:
+    """The events to send, and the outcomes of those that Meta would surely refuse."""
+    part: Part = []
+    unfit = []
+    for delivery in claim.deliveries:
+        event = OutgoingEvent(
+            event_name=delivery.event_name,
+            event_id=delivery.event_id,
+            event_time=delivery.event_time,
+            click_id=delivery.click_id,
+            value=delivery.value,
+            currency=delivery.currency,
+            order_id=delivery.order_id,
+        )
+        reason = validate_event(event, claim.profile, now=now)
+        if is_aged(delivery.event_time, now):
+            unfit.append(Outcome(id=delivery.id, state="expired", reason="expired"))
+        elif reason is not None:
+            unfit.append(Outcome(id=delivery.id, state="rejected", reason=reason))
+        else:
+            part.append((delivery, build_event(event, claim.profile)))
+    return part, unfit
+
+
+def _send_parts(runtime: Runtime, claim: Claim, access_token: str, whole: Part) -> None:
+    """Posts the events in one request and, where Meta refuses one of several, in halves until the culprit is alone."""
+    parts = deque([whole])
+    guard = SplitGuard(len(whole))
+    undecided: list[tuple[Part, Answer]] = []
+    requests = 0
+    while parts:
+        if requests >= MOST_REQUESTS or runtime.stopping.is_set():
+            _put_back(runtime, claim, parts)
+            break
+        part = parts.popleft()
+        request_id, answer, milliseconds = _post(runtime, claim, access_token, part)
+        requests += 1
+        cause = guard.record(answer, len(part)) if len(whole) > 1 else Cause.EVENTS
+        settled = settle_part(part, answer, held_back=cause is not Cause.EVENTS, policies=claim.dataset.unknown_policy)
+        _write(runtime, claim, request_id, answer, milliseconds, settled)
+        if settled.split:
+            first, _ = split(len(part))
+            parts.extendleft([part[first:], part[:first]])
+        if settled.undecided:
+            undecided.append((part, answer))
+        if cause is Cause.CONFIGURATION or settled.pause is not None or settled.stops:
+            _put_back(runtime, claim, parts)
+            break
+    _finish_undecided(runtime, claim, guard.cause, undecided)
+
+
+def _post(runtime: Runtime, claim: Claim, access_token: str, part: Part) -> tuple[UUID, Answer, int]:
+    """Writes the request and its attempts, commits, and posts with no transaction open."""
+    body = build_body([event for _, event in part], claim.dataset.test_event_code)
+    request_id = uuid7()
+    with runtime.pool.connection() as conn:
+        start_request(
+            conn,
+            request_id=request_id,
+            dataset_id=claim.dataset.id,
+            token=claim.token,
+            graph_version=runtime.settings.graph_version,
+            events=len(part),
+            redacted_body=redact_body(body),
+        )
+        count_attempts(
+            conn,
+            token=claim.token,
+            ids=[delivery.id for delivery, _ in part],
+            request_id=request_id,
+            lease_seconds=runtime.settings.sending_lease_seconds,
+        )
+    began = time.monotonic()
+    answer = runtime.graph.post_events(claim.dataset.meta_id, access_token, body)
+    seconds = time.monotonic() - began
+    REQUESTS.labels(answer.verdict.value).inc()
+    REQUEST_SECONDS.observe(seconds)
+    log.info(
+        "events posted",
+        dataset=claim.dataset.name,
+        request_id=str(request_id),
+        deliveries=[delivery.id for delivery, _ in part[:20]],
+        events=len(part),
+        verdict=answer.verdict.value,
+        status=answer.http_status,
+        code=answer.code,
+        subcode=answer.subcode,
+        trace_id=answer.fbtrace_id,
+        milliseconds=round(seconds * 1000),
+    )
+    return request_id, answer, round(seconds * 1000)
+
+
+def _write(
+    runtime: Runtime, claim: Claim, request_id: UUID, answer: Answer, milliseconds: int, settled: Settled
+) -> None:
+    """Commits the outcome; waits for Postgres for a while, since forgetting an answer makes its events unknown."""
+    ends = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            with runtime.pool.connection() as conn:
+                write_answer(conn, claim.dataset, claim.token, request_id, answer, milliseconds, settled)
+            break
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            if time.monotonic() > ends:
+                log.error("outcome lost, its deliveries become unknown", error=type(error).__name__)
+                raise
+    for outcome in settled.outcomes:
+        DELIVERIES.labels(outcome.state).inc()
+
+
+def _put_back(runtime: Runtime, claim: Claim, parts: Sequence[Part]) -> None:
+    """Parts that were not posted: due again, in batches no larger than the part, so that a split is not begun anew."""
+    outcomes = [outcome for part in parts for outcome in put_back(part)]
+    with runtime.pool.connection() as conn:
+        settle_deliveries(conn, claim.token, outcomes)
+
+
+def _finish_undecided(runtime: Runtime, claim: Claim, cause: Cause, undecided: Sequence[tuple[Part, Answer]]) -> None:
+    """Rejects the singles that were refused, unless all were refused alike: then it's the set-up, and none is."""
+    if not undecided:
+        return
+    with runtime.pool.connection() as conn:
+        for part, answer in undecided:
+            if cause is Cause.EVENTS:
+                outcomes = settle_part(part, answer, held_back=False, policies=claim.dataset.unknown_policy).outcomes
+            else:
+                outcomes = hold(part, answer)
+            settle_deliveries(conn, claim.token, outcomes)
+        if cause is not Cause.EVENTS:
+            pause_dataset(conn, claim.dataset.id, reason="link", detail=undecided[0][1].reason)
+            log.warning("dataset paused", dataset=claim.dataset.name, reason="link", detail=undecided[0][1].reason)

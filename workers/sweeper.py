@@ -1,0 +1,137 @@
+"""The sweeper: a plain process that needs no Redis, `python -m workers.sweeper`. Run as many as you like.
+
+Every two seconds one of them (an advisory lock decides) takes back leases that ran out, ends what expired, and rings
+for work that waits. Work that nobody answered for, or that could not be rung for, it does itself.
+"""
+
+import os
+import signal
+import time
+from typing import Any
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from shared.db import deliveries, heartbeats, webhooks
+from shared.db.pool import connection_options
+from shared.domain.deliveries import EXPIRES_AFTER
+from shared.logs import configure_logs, get_logger
+from shared.metrics import serve_metrics
+from shared.queue import Work
+from shared.settings import load_settings
+from workers import intake, sending
+from workers.metrics import BACKLOG, OLDEST_SECONDS, RECOVERED
+from workers.runtime import NEEDS, Runtime, build_runtime
+
+log = get_logger(__name__)
+
+#: Work that has waited this long was rung for in vain.
+IMPATIENT_SECONDS = 15.0
+#: How long the sweeper works on each kind itself before it looks at the rest again.
+OWN_WORK_SECONDS = 5.0
+#: Webhooks older than intake's usual look-back are searched for this often.
+LOOK_BACK_SECONDS = 60.0
+_LOCK = 7_226_292_002
+
+
+class Sweeper:
+    """Sweeps until `runtime.stopping` is set."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lock_connection: psycopg.Connection[Any] | None = None
+        self._in_charge_since = 0.0
+        self._looked_back_at = 0.0
+
+    def run(self) -> None:
+        """Sweeps every `sweep_seconds`; an unreachable Postgres is waited for."""
+        while not self._runtime.stopping.is_set():
+            try:
+                if self._is_in_charge():
+                    self.sweep()
+            except (psycopg.Error, PoolTimeout) as error:
+                self._lock_connection = None
+                log.warning("sweep failed, trying again", error=type(error).__name__)
+            self._runtime.stopping.wait(self._runtime.settings.sweep_seconds)
+        if self._lock_connection is not None:
+            self._lock_connection.close()
+
+    def _is_in_charge(self) -> bool:
+        """Whether this process holds the lock. It keeps one connection for it: losing that gives the lock away."""
+        if self._lock_connection is not None:
+            self._lock_connection.execute("select 1")
+            return True
+        conn = psycopg.connect(
+            self._runtime.settings.database_url,
+            autocommit=True,
+            **connection_options("sweeper-lock", statement_seconds=5),
+        )
+        row = conn.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+        if row != (True,):
+            conn.close()
+            return False
+        self._lock_connection = conn
+        self._in_charge_since = time.monotonic()
+        log.info("sweeper is in charge")
+        return True
+
+    def sweep(self) -> None:
+        """One round."""
+        if time.monotonic() - self._in_charge_since >= self._runtime.settings.sweep_grace_seconds:
+            self._recover()
+        with self._runtime.pool.connection() as conn:
+            deliveries.expire_deliveries(conn, older_than_seconds=EXPIRES_AFTER.total_seconds())
+            deliveries.resend_unknown(conn)
+        self._see_to(Work.INTAKE)
+        self._see_to(Work.SENDING)
+        with self._runtime.pool.connection() as conn:
+            heartbeats.beat(conn, "sweeper")
+
+    def _recover(self) -> None:
+        """Takes back what dead processes held. Not in the first moments after a (re)connect: while Postgres was away
+        leases ran out under living processes, and these are about to write their answers."""
+        with self._runtime.pool.connection() as conn:
+            recovered_webhooks = webhooks.recover_webhooks(conn)
+            recovered = deliveries.recover_deliveries(conn)
+        if recovered_webhooks or recovered:
+            log.warning("leases ran out", webhooks=recovered_webhooks, deliveries=recovered)
+            RECOVERED.labels("webhooks").inc(recovered_webhooks)
+            RECOVERED.labels("deliveries").inc(sum(recovered.values()))
+
+    def _see_to(self, work: Work) -> None:
+        """Rings for work that waits; does it here when the bell is out of order or nobody comes."""
+        with self._runtime.pool.connection() as conn:
+            backlog = webhooks.webhook_backlog(conn) if work is Work.INTAKE else deliveries.delivery_backlog(conn)
+        BACKLOG.labels(work.value).set(backlog.waiting)
+        OLDEST_SECONDS.labels(work.value).set(backlog.oldest_seconds)
+        if backlog.waiting == 0:
+            return
+        rung = self._runtime.bell.ring(work)
+        if rung and backlog.oldest_seconds < IMPATIENT_SECONDS:
+            return
+        if work is Work.INTAKE:
+            intake.drain(self._runtime, seconds=OWN_WORK_SECONDS, days=self._look_back_days())
+        else:
+            sending.drain(self._runtime, seconds=OWN_WORK_SECONDS)
+
+    def _look_back_days(self) -> int:
+        if time.monotonic() - self._looked_back_at < LOOK_BACK_SECONDS:
+            return 3
+        self._looked_back_at = time.monotonic()
+        return 400
+
+
+def main() -> None:
+    """The entry point: reads the environment, sweeps, and stops at SIGTERM or SIGINT."""
+    settings = load_settings(os.environ, needs=NEEDS)
+    configure_logs("sweeper", log_format=settings.log_format, level=settings.log_level)
+    serve_metrics(settings.metrics_port, settings.metrics_host)
+    runtime = build_runtime(settings, process="sweeper", connections=4)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: runtime.stopping.set())
+    Sweeper(runtime).run()
+    runtime.close()
+
+
+if __name__ == "__main__":
+    main()

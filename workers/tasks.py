@@ -1,0 +1,30 @@
+"""The tasks: each answers a ring by calling one use-case. No payload, no result, no retry in the broker."""
+
+from celery import shared_task
+
+from shared.queue import TASKS, Work
+from workers import intake, sending, upkeep
+from workers.app import process
+from workers.heartbeat import beat_at_most
+
+
+@shared_task(name=TASKS[Work.INTAKE])
+def drain_intake() -> None:
+    """Reads the webhooks that wait."""
+    runtime = process.runtime()
+    intake.drain(runtime)
+    beat_at_most(runtime, "intake")
+
+
+@shared_task(name=TASKS[Work.SENDING])
+def drain_sending() -> None:
+    """Sends the deliveries that are due."""
+    runtime = process.runtime()
+    sending.drain(runtime)
+    beat_at_most(runtime, "sending")
+
+
+@shared_task(name=TASKS[Work.UPKEEP])
+def prune() -> None:
+    """Makes days ahead, drops old ones, and deletes what is kept for hours only."""
+    upkeep.prune(process.runtime())

@@ -1,0 +1,31 @@
+"""Upkeep: days of webhooks made ahead and dropped, and the bodies of everyday receipts deleted after hours."""
+
+from shared.db.webhooks import delete_empty, drop_days, make_days
+from shared.logs import get_logger
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+
+KEEP_DAYS = 30
+KEEP_EMPTY_HOURS = 12
+#: Rows deleted in one transaction, so that no lock is held for long.
+BATCH = 5000
+
+
+def prune(runtime: Runtime) -> dict[str, int]:
+    """Runs all of it once; what was made, dropped and deleted."""
+    with runtime.pool.connection() as conn:
+        made = make_days(conn)
+    with runtime.pool.connection() as conn:
+        dropped = drop_days(conn, keep_days=KEEP_DAYS)
+    deleted = 0
+    while not runtime.stopping.is_set():
+        with runtime.pool.connection() as conn:
+            batch = delete_empty(conn, older_than_hours=KEEP_EMPTY_HOURS, limit=BATCH)
+        deleted += batch
+        if batch < BATCH:
+            break
+    result = {"days_made": made, "days_dropped": len(dropped), "empty_webhooks_deleted": deleted}
+    if any(result.values()):
+        log.info("pruned", **result)
+    return result
