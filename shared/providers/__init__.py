@@ -18,9 +18,7 @@ class UnknownProviderError(ValueError):
 def get_provider(name: str) -> Provider:
     """Return the provider of that name. Raises UnknownProviderError."""
     if name not in PROVIDERS:
-        raise UnknownProviderError(
-            f"No provider is called {name!r}. There are: {', '.join(sorted(PROVIDERS))}."
-        )
+        raise UnknownProviderError(f"No provider is called {name!r}. There are: {', '.join(sorted(PROVIDERS))}.")
     return PROVIDERS[name]
 
 

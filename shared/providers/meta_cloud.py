@@ -169,8 +169,7 @@ def _read_message(
             referral=referral,
             phone=phone,
             bsuid=bsuid,
-            parent_bsuid=identifier(message.get("from_parent_user_id"))
-            or identifier(contact.get("parent_user_id")),
+            parent_bsuid=identifier(message.get("from_parent_user_id")) or identifier(contact.get("parent_user_id")),
             provider_id=sender.value if sender and not (phone or bsuid) else None,
             kind=kind,
             sent_at=unix_seconds(message.get("timestamp")),

@@ -199,10 +199,11 @@ def _why_not_read(
     the person of the chat; one in which it is something else than a boolean is not read.
     """
     from_me = message.get("from_me")
-    if from_me in (None, ""):
-        outgoing = _is_by_the_other_side(author, chat)
-    elif (outgoing := boolean(from_me)) is None:
+    outgoing = boolean(from_me)
+    if outgoing is None and from_me not in (None, ""):
         return "malformed"
+    if outgoing is None:
+        outgoing = _is_by_the_other_side(author, chat)
     if outgoing:
         return "from_me"
     for address in (chat, author):

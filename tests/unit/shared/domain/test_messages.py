@@ -52,8 +52,16 @@ def test_an_absent_click_id_is_none_without_a_flag(text: str | None) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    sorted(PLACEHOLDER_CLICK_IDS)
-    + ["CTWA_CLID", "Af…(redigido)", "AfiWA0...", "Af***", "<AD_CLICK_ID>", "{{ctwa_clid}}", "[REDACTED]"],
+    [
+        *sorted(PLACEHOLDER_CLICK_IDS),
+        "CTWA_CLID",
+        "Af…(redigido)",
+        "AfiWA0...",
+        "Af***",
+        "<AD_CLICK_ID>",
+        "{{ctwa_clid}}",
+        "[REDACTED]",
+    ],
 )
 def test_a_placeholder_is_no_click_id_and_is_flagged(text: str) -> None:
     assert clean_click_id(text) == (None, ("placeholder_click_id",))

@@ -28,9 +28,7 @@ from tests.unit.shared.providers.cases import (
 EVERY_PROVIDER = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS.keys())
 JUNK: tuple[Any, ...] = (None, "", 0, [], {}, "x", {"referral": {"ctwa_clid": "AfJunk"}, "ad": ["AfJunk"]})
 KEYS = sorted(all_keys([load(case) for case in json_cases()]))
-TEXTS = (
-    st.sampled_from([*KEYS, "whatsapp_business_account", "AfRandom", "15550100123", "1790000000"]) | st.text()
-)
+TEXTS = st.sampled_from([*KEYS, "whatsapp_business_account", "AfRandom", "15550100123", "1790000000"]) | st.text()
 RANDOM_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
     lambda below: st.lists(below, max_size=4) | st.dictionaries(TEXTS, below, max_size=5),
@@ -73,8 +71,7 @@ def test_a_fixture_gives_exactly_the_expected_result(case: str) -> None:
 
 def test_every_expected_result_belongs_to_a_body() -> None:
     expected = {
-        f"{path.parent.name}/{path.name}"
-        for path in (ROOT / "tests/fixtures/providers").glob("*/*.expected.json")
+        f"{path.parent.name}/{path.name}" for path in (ROOT / "tests/fixtures/providers").glob("*/*.expected.json")
     }
     assert expected == {f"{case}.expected.json" for case in bodies()}
 
@@ -87,9 +84,7 @@ def test_no_dropped_or_replaced_node_crashes_an_adapter_or_invents_an_ad(case: s
 
 @EVERY_PROVIDER
 @given(RANDOM_JSON)
-def test_random_json_neither_crashes_an_adapter_nor_makes_a_click_id_up(
-    provider: Provider, body: Any
-) -> None:
+def test_random_json_neither_crashes_an_adapter_nor_makes_a_click_id_up(provider: Provider, body: Any) -> None:
     check_that_nothing_was_made_up(provider.name, body)
 
 
@@ -132,10 +127,7 @@ def test_no_error_holds_a_piece_of_the_payload(provider: Provider, body: bytes) 
 
 def secrets_of(provider: Provider, marker: str) -> Secrets:
     """Return a full set of secrets in which every value is new."""
-    return {
-        field.name: field.default or f"{provider.name}-{field.name}-{marker}"
-        for field in provider.secret_fields
-    }
+    return {field.name: field.default or f"{provider.name}-{field.name}-{marker}" for field in provider.secret_fields}
 
 
 def signed(provider: Provider, secrets: Secrets, body: bytes = b'{"a": "\xc3\xa9"}') -> Request:

@@ -25,9 +25,7 @@ SECRETS = {"header": "X-Ctwa-Key", "token": "s3cret-t0ken"}
         ({"token": "clé"}, {"x-webhook-secret": "clé"}),
     ],
 )
-def test_the_token_is_taken_from_its_header_or_as_bearer(
-    secrets: dict[str, str], headers: dict[str, str]
-) -> None:
+def test_the_token_is_taken_from_its_header_or_as_bearer(secrets: dict[str, str], headers: dict[str, str]) -> None:
     assert verify(Request(headers=headers), [secrets])
 
 
