@@ -1,8 +1,8 @@
 """What Meta answered to one request, and what that means (the table of codes is in `verdicts`).
 
-The rules without a code: `events_received` equal to what was sent is the only receipt; a 4xx, or a 5xx that carries
-a Graph error object, stored nothing; anything else after bytes left us is unknown, for Meta does not deduplicate
-messaging events
+The rules without a code: `events_received` equal to what was sent is the only receipt; a 4xx, or a 5xx that
+carries a Graph error object, stored nothing; anything else after bytes left us is unknown, for Meta does not
+deduplicate messaging events
 (https://developers.facebook.com/documentation/ads-commerce/conversions-api/business-messaging).
 """
 
@@ -43,13 +43,9 @@ __all__ = [
 
 LONGEST_TEXT = 500
 _LARGEST_NUMBER = 2**31 - 1
-# A word of 16 characters or more that holds a digit looks like a token or a click id; plain ids (digits only) stay.
-_SECRET_WORD = re.compile(
-    r"(?=[A-Za-z0-9_\-]*[0-9])(?=[0-9_\-]*[A-Za-z])[A-Za-z0-9_\-]{16,}"
-)
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+"
-)
+# A word of 16 characters or more with letters and digits looks like a token or click id; plain ids stay.
+_SECRET_WORD = re.compile(r"(?=[A-Za-z0-9_\-]*[0-9])(?=[0-9_\-]*[A-Za-z])[A-Za-z0-9_\-]{16,}")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 # Graph's own developer message, in English always; these two are the request's fault, not an event's.
 _REQUEST_LEVEL_TEXTS = (
     "param data must",
@@ -124,7 +120,8 @@ def read_answer(
 ) -> Answer:
     """Classify an HTTP answer to a request of `sent` events. It never raises.
 
-    `hide` are texts that must not stay in what is kept of Meta's message (the token and click ids of the request).
+    `hide` are texts that must not stay in what is kept of Meta's message (the token and click ids of the
+    request).
     """
     lowered = {name.lower(): text for name, text in headers.items()}
     content = _json_object(body)
@@ -143,9 +140,7 @@ def read_answer(
         "fbtrace_id": _trace_id(error, content, lowered),
         "events_received": received,
         "retry_after_seconds": _longest(_retry_after(lowered), usage.regain_seconds),
-        "is_transient": error["is_transient"]
-        if isinstance(error.get("is_transient"), bool)
-        else None,
+        "is_transient": error["is_transient"] if isinstance(error.get("is_transient"), bool) else None,
         "warning": _clean(lowered.get("x-ad-api-version-warning"), hide),
         "usage": usage,
     }
@@ -186,9 +181,7 @@ def _unlisted(facts: dict[str, Any], developer_text: str) -> Meaning:
         return OTHER_429
     if facts["code"] != 100:
         return OTHER_4XX
-    request_level = facts["subcode"] is None and any(
-        text in developer_text for text in _REQUEST_LEVEL_TEXTS
-    )
+    request_level = facts["subcode"] is None and any(text in developer_text for text in _REQUEST_LEVEL_TEXTS)
     return REQUEST_LEVEL_100 if request_level else OTHER_100
 
 
@@ -198,7 +191,7 @@ def _refusal_without_graph(status: int, facts: dict[str, Any]) -> Answer:
         return Answer(verdict=Verdict.UNKNOWN, reason="server_error_unclear", **facts)
     if status in _NOT_GRAPH:
         return _with_meaning(_NOT_GRAPH[status], f"http_{status}", facts)
-    # A redirect is not followed, and a 4xx took nothing. Neither says that an event is bad, so none is rejected.
+    # A redirect is not followed, and a 4xx took nothing. Neither says that an event is bad: none is rejected.
     reason = "redirected" if status < 400 else "not_graph"
     return Answer(verdict=Verdict.RETRY, reason=reason, **facts)
 
@@ -245,34 +238,20 @@ def _developer_text(error: Mapping[str, Any]) -> str:
 def _message(error: Mapping[str, Any], hide: Collection[str]) -> str | None:
     """Graph's message and what it would tell a user, as one text."""
     texts = [_clean(error.get(key), hide) for key in ("message", "error_user_msg")]
-    return (
-        ": ".join(dict.fromkeys(text for text in texts if text))[:LONGEST_TEXT] or None
-    )
+    return ": ".join(dict.fromkeys(text for text in texts if text))[:LONGEST_TEXT] or None
 
 
 def _blamed_fields(error_data: object, hide: Collection[str]) -> tuple[str, ...]:
     """The paths of `blame_field_specs`, from an object or from JSON in a string."""
     if isinstance(error_data, str):
         error_data = _json_object(error_data.encode("utf-8", "replace"))
-    specs = (
-        error_data.get("blame_field_specs") if isinstance(error_data, dict) else None
-    )
-    paths = (
-        [spec for spec in specs if isinstance(spec, list)]
-        if isinstance(specs, list)
-        else []
-    )
-    texts = [
-        ".".join(part for part in path if isinstance(part, str)) for path in paths[:10]
-    ]
-    return tuple(
-        cleaned for text in texts if (cleaned := _clean(text[:LONGEST_TEXT], hide))
-    )
+    specs = error_data.get("blame_field_specs") if isinstance(error_data, dict) else None
+    paths = [spec for spec in specs if isinstance(spec, list)] if isinstance(specs, list) else []
+    texts = [".".join(part for part in path if isinstance(part, str)) for path in paths[:10]]
+    return tuple(cleaned for text in texts if (cleaned := _clean(text[:LONGEST_TEXT], hide)))
 
 
-def _trace_id(
-    error: Mapping[str, Any], content: Mapping[str, Any], headers: Mapping[str, str]
-) -> str | None:
+def _trace_id(error: Mapping[str, Any], content: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
     for value in (
         error.get("fbtrace_id"),
         content.get("fbtrace_id"),
@@ -289,9 +268,7 @@ def _retry_after(headers: Mapping[str, str]) -> int | None:
     if re.fullmatch(r"[0-9]{1,9}", text):
         return min(int(text), LONGEST_WAIT_SECONDS)
     try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(
-            headers.get("date", "")
-        )
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return max(0, min(int(wait.total_seconds()), LONGEST_WAIT_SECONDS))

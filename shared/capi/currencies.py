@@ -1,7 +1,7 @@
 """Currencies a conversion may be reported in.
 
-The national currencies of ISO 4217 (https://www.iso.org/iso-4217-currency-codes.html), those withdrawn in the last
-years included, since shops go on using their codes for a while. Meta documents no list of its own.
+The national currencies of ISO 4217 (https://www.iso.org/iso-4217-currency-codes.html), those withdrawn in the
+last years included, since shops go on using their codes for a while. Meta documents no list of its own.
 """
 
 REFUSED_BY_META = frozenset({"MRU"})

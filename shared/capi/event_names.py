@@ -1,8 +1,8 @@
 """The names of conversions: ours and Meta's, in one table.
 
 Meta's 14 names for business messaging, in exact case:
-https://developers.facebook.com/documentation/ads-commerce/conversions-api/business-messaging. Its live API refuses
-every other name, `Lead` too (100/2804066).
+https://developers.facebook.com/documentation/ads-commerce/conversions-api/business-messaging. Its live API
+refuses every other name, `Lead` too (100/2804066).
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ NEEDS_CURRENCY = frozenset({"Purchase", "OrderCreated"})
 
 
 def inside_name(name: str) -> str | None:
-    """Our name for a name given from outside (`LeadSubmitted` is `Lead`), or None when Meta has no such event."""
+    """Our name for one given from outside (`LeadSubmitted` is `Lead`); None when Meta has no such event."""
     return next(
         (inside for inside, metas in META_NAMES.items() if name in (inside, metas)),
         None,

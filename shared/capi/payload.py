@@ -1,8 +1,8 @@
 """The body of a Conversions API request: built, checked and redacted, without any I/O.
 
 Facts: https://developers.facebook.com/documentation/ads-commerce/conversions-api/business-messaging and
-https://developers.facebook.com/docs/marketing-api/conversions-api/parameters. One invalid event makes Meta refuse
-the whole request, hence the checks here.
+https://developers.facebook.com/docs/marketing-api/conversions-api/parameters. One invalid event makes Meta
+refuse the whole request, hence the checks here.
 """
 
 import hashlib
@@ -21,19 +21,17 @@ from shared.capi.event_names import META_NAMES, NEEDS_CURRENCY, NEEDS_VALUE
 
 OLDEST = timedelta(days=7)
 LONGEST_FUTURE = timedelta(minutes=5)
-# No limit of Meta's is known. YCloud, a Meta partner, takes up to 1024 bytes; ids seen live have well under 300.
+# No limit of Meta's is known. YCloud, a Meta partner, takes up to 1024 bytes.
 LONGEST_CLICK_ID = 1024
 LONGEST_EVENT_ID = 512
 # Refused in messaging events with 100/2804064; they are taken out of free custom data as well.
-FORBIDDEN = frozenset(
-    {"fbc", "fbp", "client_ip_address", "client_user_agent", "event_source_url"}
-)
+FORBIDDEN = frozenset({"fbc", "fbp", "client_ip_address", "client_user_agent", "event_source_url"})
 _OURS = frozenset({"value", "currency", "order_id", "contents"})
 _USER_DATA_SHOWN = frozenset({"whatsapp_business_account_id", "page_id"})
 
 
 class PayloadError(ValueError):
-    """An event that was built does not have the shape Meta wants. The text names fields, never their values."""
+    """An event was built that has not the shape Meta wants. The text names fields, never their values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +49,7 @@ class OutgoingEvent:
     custom_data: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
-        return (
-            f"OutgoingEvent(event_name={self.event_name!r}, event_id={self.event_id!r})"
-        )
+        return f"OutgoingEvent(event_name={self.event_name!r}, event_id={self.event_id!r})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +65,7 @@ class _Item(Schema):
     id = fields.String(required=True, validate=validate.Length(min=1))
     quantity = fields.Integer(strict=True, validate=validate.Range(min=1))
     item_price = fields.Decimal(validate=validate.Range(min=0))
-    delivery_category = fields.String(
-        validate=validate.OneOf(["in_store", "curbside", "home_delivery"])
-    )
+    delivery_category = fields.String(validate=validate.OneOf(["in_store", "curbside", "home_delivery"]))
 
 
 class _CustomData(Schema):
@@ -85,9 +79,7 @@ class _CustomData(Schema):
 
 
 class _UserData(Schema):
-    ctwa_clid = fields.String(
-        required=True, validate=validate.Length(min=1, max=LONGEST_CLICK_ID)
-    )
+    ctwa_clid = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_CLICK_ID))
     whatsapp_business_account_id = fields.String(validate=validate.Regexp(r"[0-9]+\Z"))
     page_id = fields.String(validate=validate.Regexp(r"[0-9]+\Z"))
 
@@ -97,12 +89,8 @@ class _Event(Schema):
 
     event_name = fields.String(required=True)
     event_time = fields.Integer(strict=True, required=True)
-    event_id = fields.String(
-        required=True, validate=validate.Length(min=1, max=LONGEST_EVENT_ID)
-    )
-    action_source = fields.String(
-        required=True, validate=validate.Equal("business_messaging")
-    )
+    event_id = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_EVENT_ID))
+    action_source = fields.String(required=True, validate=validate.Equal("business_messaging"))
     messaging_channel = fields.String(validate=validate.Equal("whatsapp"))
     user_data = fields.Nested(_UserData, required=True)
     custom_data = fields.Nested(_CustomData)
@@ -132,25 +120,17 @@ def build_event(event: OutgoingEvent, dataset: DatasetProfile) -> dict[str, Any]
     if custom_data := _custom_data(event):
         built["custom_data"] = custom_data
     if faults := _EVENT.validate(built):
-        raise PayloadError(
-            f"The event does not fit Meta's form in: {', '.join(sorted(map(str, faults)))}"
-        )
+        raise PayloadError(f"The event does not fit Meta's form in: {', '.join(sorted(map(str, faults)))}")
     return built
 
 
 def _custom_data(event: OutgoingEvent) -> dict[str, Any]:
     """Value, currency, order and items, with what else the conversion carries."""
     dropped = FORBIDDEN | _OURS
-    custom = {
-        key: item
-        for key, item in (event.custom_data or {}).items()
-        if key not in dropped
-    }
+    custom = {key: item for key, item in (event.custom_data or {}).items() if key not in dropped}
     if event.value is not None:
         custom["value"] = event.value
-    if event.currency and (
-        event.value is not None or event.event_name in NEEDS_CURRENCY
-    ):
+    if event.currency and (event.value is not None or event.event_name in NEEDS_CURRENCY):
         custom["currency"] = event.currency.upper()
     if event.order_id:
         custom["order_id"] = event.order_id
@@ -173,9 +153,7 @@ def dataset_problem(dataset: DatasetProfile) -> str | None:
     return None
 
 
-def validate_event(
-    event: OutgoingEvent, dataset: DatasetProfile, *, now: datetime
-) -> str | None:
+def validate_event(event: OutgoingEvent, dataset: DatasetProfile, *, now: datetime) -> str | None:
     """The reason code why Meta would surely refuse the event, or None. The dataset has its own check."""
     del dataset  # both profiles have the same rules for the event itself
     return next((reason for reason, fails in _CHECKS if fails(event, now)), None)
@@ -187,9 +165,7 @@ def _is_printable_ascii(text: str, longest: int) -> bool:
 
 def _value_is_bad(event: OutgoingEvent, _now: datetime) -> bool:
     value = event.value
-    return value is not None and (
-        not value.is_finite() or value < 0 or value.adjusted() > 15
-    )
+    return value is not None and (not value.is_finite() or value < 0 or value.adjusted() > 15)
 
 
 def _needs_currency(event: OutgoingEvent) -> bool:
@@ -197,10 +173,7 @@ def _needs_currency(event: OutgoingEvent) -> bool:
 
 
 def _contents_are_bad(event: OutgoingEvent, _now: datetime) -> bool:
-    return any(
-        not isinstance(item, Mapping) or _ITEM.validate(dict(item))
-        for item in event.contents or ()
-    )
+    return any(not isinstance(item, Mapping) or _ITEM.validate(dict(item)) for item in event.contents or ())
 
 
 def _cannot_be_encoded(event: OutgoingEvent, _now: datetime) -> bool:
@@ -224,9 +197,7 @@ _CHECKS: tuple[tuple[str, Callable[[OutgoingEvent, datetime], bool]], ...] = (
     ),
     (
         "click_id_malformed",
-        lambda event, _now: (
-            not _is_printable_ascii(event.click_id or "", LONGEST_CLICK_ID)
-        ),
+        lambda event, _now: not _is_printable_ascii(event.click_id or "", LONGEST_CLICK_ID),
     ),
     ("event_time_too_old", lambda event, now: now - event.event_time > OLDEST),
     (
@@ -244,19 +215,18 @@ _CHECKS: tuple[tuple[str, Callable[[OutgoingEvent, datetime], bool]], ...] = (
     ),
     (
         "currency_not_accepted",
-        lambda event, _now: (
-            _needs_currency(event) and (event.currency or "").upper() not in CURRENCIES
-        ),
+        lambda event, _now: _needs_currency(event) and (event.currency or "").upper() not in CURRENCIES,
     ),
     ("contents_invalid", _contents_are_bad),
     ("custom_data_invalid", _cannot_be_encoded),
 )
 
 
-def build_body(
-    events: list[dict[str, Any]], test_event_code: str | None = None
-) -> bytes:
-    """The request body, compact JSON in ASCII: `{"data":[…]}`. Test events still count at Meta: never in production."""
+def build_body(events: list[dict[str, Any]], test_event_code: str | None = None) -> bytes:
+    """The request body, compact JSON in ASCII: `{"data":[…]}`.
+
+    Events with a test code still count at Meta, so it has no place in production.
+    """
     body: dict[str, Any] = {"data": events}
     if test_event_code:
         body["test_event_code"] = test_event_code
@@ -264,19 +234,13 @@ def build_body(
 
 
 def _encode(value: object) -> str:
-    """JSON in which a Decimal is the number it is: 19.99 stays 19.99, 1E+2 is 100. The json module cannot do it."""
+    """JSON in which a Decimal is the number it is (19.99; 1E+2 is 100), which the json module cannot do."""
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("NaN and Infinity are not JSON numbers")
         return format(value, "f")
     if isinstance(value, Mapping):
-        return (
-            "{"
-            + ",".join(
-                f"{json.dumps(str(key))}:{_encode(item)}" for key, item in value.items()
-            )
-            + "}"
-        )
+        return "{" + ",".join(f"{json.dumps(str(key))}:{_encode(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_encode, value)) + "]"
     return json.dumps(value, allow_nan=False)

@@ -1,7 +1,7 @@
 """How close Meta says we are to its rate limits: the usage headers, read into a percentage and an advice.
 
-https://developers.facebook.com/docs/graph-api/overview/rate-limiting. Every header holds JSON. The time to regain
-access is in minutes in X-Business-Use-Case-Usage and in seconds in X-Ad-Account-Usage.
+https://developers.facebook.com/docs/graph-api/overview/rate-limiting. Every header holds JSON. The time to
+regain access is in minutes in X-Business-Use-Case-Usage and in seconds in X-Ad-Account-Usage.
 """
 
 import json
@@ -55,18 +55,11 @@ def read_usage(headers: Mapping[str, str]) -> Usage:
     """Read every usage header there is. Unreadable ones are passed over; it never raises."""
     lowered = {name.lower(): text for name, text in headers.items()}
     entries = [entry for name in _HEADERS for entry in _entries(lowered.get(name))]
-    percents = [
-        number
-        for entry in entries
-        for key in _PERCENT_KEYS
-        if (number := _number(entry.get(key))) is not None
-    ]
+    percents = [number for entry in entries for key in _PERCENT_KEYS if (number := _number(entry.get(key))) is not None]
     waits = [wait for entry in entries if (wait := _wait_seconds(entry))]
     return Usage(
         percent=math.ceil(max(percents)) if percents else None,
-        regain_seconds=min(math.ceil(max(waits)), LONGEST_WAIT_SECONDS)
-        if waits
-        else None,
+        regain_seconds=min(math.ceil(max(waits)), LONGEST_WAIT_SECONDS) if waits else None,
     )
 
 

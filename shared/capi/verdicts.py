@@ -1,9 +1,10 @@
 """What Meta's error codes mean for a delivery: one table, with plain words and a next step for each row.
 
 Meta publishes no such table (its page documents only codes 100, 190 and 200 for this edge:
-https://developers.facebook.com/docs/marketing-api/conversions-api/using-the-api). The rows come from recorded live
-answers, from Graph's general error page (https://developers.facebook.com/docs/graph-api/guides/error-handling) and
-from the source of other senders. Only numbers are looked at: titles and messages are localised and reworded.
+https://developers.facebook.com/docs/marketing-api/conversions-api/using-the-api). The rows come from recorded
+live answers, from Graph's general error page
+(https://developers.facebook.com/docs/graph-api/guides/error-handling) and from the source of other senders.
+Only numbers are looked at: titles and messages are localised and reworded.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ class Verdict(StrEnum):
 class PauseReason(StrEnum):
     """Why a dataset sends nothing for now."""
 
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     PERMISSION = "permission"
     LINK = "link"
     THROTTLE = "throttle"
@@ -49,14 +50,12 @@ class Meaning:
     event_level: bool = False
 
 
-def _retry(
-    words: str, next_step: str = "Nothing: it is tried again by itself."
-) -> Meaning:
+def _retry(words: str, next_step: str = "Nothing: it is tried again by itself.") -> Meaning:
     return Meaning(verdict=Verdict.RETRY, words=words, next_step=next_step)
 
 
 def _throttle(words: str) -> Meaning:
-    step = "Nothing: sending goes on when Meta's limit allows. If it happens daily, ask Meta for a higher access tier."
+    step = "Nothing: sending goes on when Meta's limit allows. If it happens daily, ask Meta for a higher tier."
     return Meaning(
         verdict=Verdict.THROTTLE,
         words=words,
@@ -66,9 +65,7 @@ def _throttle(words: str) -> Meaning:
 
 
 def _config(pause: PauseReason, words: str, next_step: str) -> Meaning:
-    return Meaning(
-        verdict=Verdict.CONFIG, words=words, next_step=next_step, pause=pause
-    )
+    return Meaning(verdict=Verdict.CONFIG, words=words, next_step=next_step, pause=pause)
 
 
 def _link(words: str, next_step: str) -> Meaning:
@@ -87,21 +84,19 @@ def _refused(words: str, next_step: str) -> Meaning:
 
 def _bad_event(words: str, next_step: str) -> Meaning:
     """A row whose cause lies in the event alone: it never counts against the dataset."""
-    return Meaning(
-        verdict=Verdict.SPLIT_DROP, words=words, next_step=next_step, event_level=True
-    )
+    return Meaning(verdict=Verdict.SPLIT_DROP, words=words, next_step=next_step, event_level=True)
 
 
-_NEW_TOKEN = "Make a new system-user token in Meta Business settings and give it to this dataset's credential."
-_GRANT = "Give the token's app and system user the missing permission in Meta Business settings; sending then resumes."
+_RENEW = "Make a new system-user token in Meta Business settings and give it to this dataset's credential."
+_GRANT = "Give the token's app and system user the missing permission in Meta Business settings."
 _REPORT = "Report this with the trace id: the body this service built was not to Meta's liking."
 _FIX_AND_SEND = "Correct the conversion at its source, then send it again by hand."
-_CHECK_LINK = "Check the dataset id and the WhatsApp Business Account id against Events Manager, and correct the dataset."
+_CHECK_LINK = "Check the dataset id and the WhatsApp Business Account id against Events Manager."
 
 CODES: Mapping[int, Meaning] = MappingProxyType(
     {
         1: _retry(
-            "Meta reported an unknown error. It is temporary, or the token and dataset do not fit the WhatsApp account.",
+            "Meta reported an unknown error: a passing one, or token, dataset and account do not fit.",
             "Nothing at first. If it lasts, check that dataset, WhatsApp account and token belong together.",
         ),
         2: _retry("Meta's service was temporarily unavailable."),
@@ -123,9 +118,7 @@ CODES: Mapping[int, Meaning] = MappingProxyType(
             "Meta does not find the dataset, or the token may not see it.",
             _CHECK_LINK,
         ),
-        102: _config(
-            PauseReason.TOKEN, "The session behind the token has ended.", _NEW_TOKEN
-        ),
+        102: _config(PauseReason.TOKEN, "The session behind the token has ended.", _RENEW),
         104: _config(
             PauseReason.TOKEN,
             "The app demands a proof of its secret (appsecret_proof) with every call.",
@@ -134,12 +127,12 @@ CODES: Mapping[int, Meaning] = MappingProxyType(
         190: _config(
             PauseReason.TOKEN,
             "The access token is invalid, expired or revoked.",
-            _NEW_TOKEN,
+            _RENEW,
         ),
         270: _config(
             PauseReason.PERMISSION,
             "The app has development access only, or the token lacks whatsapp_business_manage_events.",
-            "Add the permission whatsapp_business_manage_events to the token first; only then ask for app review.",
+            "First add whatsapp_business_manage_events to the token; only then ask for app review.",
         ),
         294: _config(
             PauseReason.PERMISSION,
@@ -150,7 +143,7 @@ CODES: Mapping[int, Meaning] = MappingProxyType(
         368: _config(
             PauseReason.PERMISSION,
             "Meta blocked the account for a policy reason.",
-            "Look in Meta's Account Quality page for the block and appeal it; sending is tried again every few hours.",
+            "Find the block in Meta's Account Quality page and appeal it.",
         ),
         506: Meaning(
             verdict=Verdict.DROP,
@@ -158,9 +151,7 @@ CODES: Mapping[int, Meaning] = MappingProxyType(
             next_step="Nothing: Meta has it already.",
         ),
         613: _throttle("The calls exceeded a custom rate limit."),
-        803: _config(
-            PauseReason.LINK, "The dataset id does not exist at Meta.", _CHECK_LINK
-        ),
+        803: _config(PauseReason.LINK, "The dataset id does not exist at Meta.", _CHECK_LINK),
         2635: _config(
             PauseReason.LINK,
             "The Graph API version in use has been switched off.",
@@ -195,9 +186,7 @@ SUBCODES_OF_100: Mapping[int, Meaning] = MappingProxyType(
             "Meta does not find the dataset, or the token's system user is not assigned to it.",
             "Assign the system user to the dataset with the task UPLOAD, and check the dataset id.",
         ),
-        2044055: _config(
-            PauseReason.LINK, "The dataset id does not exist at Meta.", _CHECK_LINK
-        ),
+        2044055: _config(PauseReason.LINK, "The dataset id does not exist at Meta.", _CHECK_LINK),
         2804001: _INVALID,
         2804003: _bad_event(
             "The conversion was more than 7 days old when it reached Meta.",
@@ -208,9 +197,7 @@ SUBCODES_OF_100: Mapping[int, Meaning] = MappingProxyType(
             "Correct the clock or the time at the source.",
         ),
         2804007: _INVALID,
-        2804008: _refused(
-            "The list of items is malformed or an item has no id.", _FIX_AND_SEND
-        ),
+        2804008: _refused("The list of items is malformed or an item has no id.", _FIX_AND_SEND),
         2804009: _bad_event(
             "The purchase has no value.",
             "Send the purchase's value, then send it again by hand.",
@@ -237,17 +224,13 @@ SUBCODES_OF_100: Mapping[int, Meaning] = MappingProxyType(
         2804036: _refused("The lead id is invalid.", _FIX_AND_SEND),
         2804043: _refused("The app information of the event is invalid.", _REPORT),
         2804048: _INVALID,
-        2804050: _refused(
-            "The event says too little of the customer for Meta to match it.", _REPORT
-        ),
+        2804050: _refused("The event says too little of the customer for Meta to match it.", _REPORT),
         2804063: _refused("The messaging channel is missing.", _REPORT),
-        2804064: _refused(
-            "The event has a field that messaging events must not have.", _REPORT
-        ),
+        2804064: _refused("The event has a field that messaging events must not have.", _REPORT),
         2804065: _link("The Page in the event is not the dataset's Page.", _CHECK_LINK),
         2804066: _bad_event(
             "Meta does not accept this event name for messaging events.",
-            "Use one of the names Meta accepts. If the dataset uses the profile 'guide', switch it to 'whatsapp'.",
+            "Use one of Meta's names. If the dataset has the profile 'guide', switch it to 'whatsapp'.",
         ),
         2804069: _link("Meta misses the Page id.", _CHECK_LINK),
         2804071: _bad_event(
@@ -266,7 +249,7 @@ SUBCODES_OF_100: Mapping[int, Meaning] = MappingProxyType(
         ),
         2804087: _bad_event(
             "Meta does not know this click id: it is invented, altered, expired or of another business.",
-            "Check that the number's WhatsApp account is the dataset's, and that the provider passes the id unchanged.",
+            "Check that the number belongs to the dataset's WhatsApp account and its provider alters no id.",
         ),
         2804116: _link(
             "The event names neither a WhatsApp Business Account nor a Page.",
@@ -280,11 +263,11 @@ SUBCODES_OF_100: Mapping[int, Meaning] = MappingProxyType(
         2804131: _config(
             PauseReason.LINK,
             "No Page is linked to this dataset, and the event names one.",
-            "Use the dataset of the WhatsApp Business Account and set its id, or link the Page in Events Manager.",
+            "Use the WhatsApp Business Account's dataset and its id, or link the Page in Events Manager.",
         ),
         2804132: _config(
             PauseReason.LINK,
-            "No WhatsApp Business Account is linked to this dataset. A website pixel is not the right dataset.",
+            "No WhatsApp Business Account is linked to this dataset; a website pixel never has one.",
             "Use the dataset of the WhatsApp Business Account (POST /{waba id}/dataset gives its id).",
         ),
         2804133: _config(
@@ -303,21 +286,11 @@ OTHER_4XX = _refused("Meta refused the event with a code not seen before.", _REP
 OTHER_5XX = _retry("Meta had an internal error and took nothing.")
 OTHER_TRANSIENT = _retry("Meta had a temporary error and took nothing.")
 OTHER_429 = _throttle("Meta asked to send less often.")
-REQUEST_LEVEL_100 = _config(
-    PauseReason.PERMISSION, "Meta refused the request as a whole.", _REPORT
-)
-NOT_GRAPH_401 = _config(
-    PauseReason.TOKEN, "The request was answered 'not authorised'.", _NEW_TOKEN
-)
-NOT_GRAPH_403 = _config(
-    PauseReason.PERMISSION, "The request was answered 'forbidden'.", _GRANT
-)
-NOT_GRAPH_404 = _config(
-    PauseReason.LINK, "The address of the dataset does not exist.", _CHECK_LINK
-)
-NOT_GRAPH_413 = _refused(
-    "The request was too large.", "Nothing: smaller requests are sent."
-)
+REQUEST_LEVEL_100 = _config(PauseReason.PERMISSION, "Meta refused the request as a whole.", _REPORT)
+NOT_GRAPH_401 = _config(PauseReason.TOKEN, "The request was answered 'not authorised'.", _RENEW)
+NOT_GRAPH_403 = _config(PauseReason.PERMISSION, "The request was answered 'forbidden'.", _GRANT)
+NOT_GRAPH_404 = _config(PauseReason.LINK, "The address of the dataset does not exist.", _CHECK_LINK)
+NOT_GRAPH_413 = _refused("The request was too large.", "Nothing: smaller requests are sent.")
 
 
 def meaning_of(code: int, subcode: int | None) -> Meaning | None:

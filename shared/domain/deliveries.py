@@ -1,6 +1,8 @@
-"""The life of a delivery: its states, what moves it from one to the next, what an answer makes of it, and splits.
+"""The life of a delivery: its states, what moves it from one to the next, what an answer makes of it, and
+splits.
 
-A delivery is one conversion to one dataset. Nothing here does I/O: the caller brings the facts and stores the result.
+A delivery is one conversion to one dataset. Nothing here does I/O: the caller brings the facts and stores the
+result.
 """
 
 import hashlib
@@ -52,7 +54,7 @@ class Event(StrEnum):
     ATTRIBUTED = "attributed"
     """A conversion is born, attributed and ready to be sent."""
     WITHHELD = "withheld"
-    """It is not to be sent: no click id, unattributed, disabled, region, consent, duplicate, no permission."""
+    """It is not to be sent, for one of the reasons in `shared.domain.reasons.SKIPPED`."""
     VALUE_MISSING = "value_missing"
     VALUE_CAME = "value_came"
     AGED = "aged"
@@ -111,13 +113,11 @@ class IllegalTransition(Exception):
 
 
 def next_state(state: State | None, event: Event) -> State:
-    """The state after the event (None is a delivery not yet born). IllegalTransition when it cannot happen."""
+    """The state after the event (None: not yet born). IllegalTransition when it cannot happen."""
     try:
         return TRANSITIONS[state, event]
     except KeyError:
-        raise IllegalTransition(
-            f"A delivery that is {state or 'not born'} cannot be '{event}'."
-        ) from None
+        raise IllegalTransition(f"A delivery that is {state or 'not born'} cannot be '{event}'.") from None
 
 
 def is_aged(event_time: datetime, now: datetime) -> bool:
@@ -142,8 +142,8 @@ def birth(
 ) -> tuple[State, str | None]:
     """The first state of a delivery and the reason code for it (None when it is simply pending).
 
-    `in_scope` is false for what the channel does not report, `may_send` when the source of the conversion lacks the
-    permission. What is never to be sent is skipped even when it is old; dry run is born like live.
+    `in_scope` is false for what the channel does not report, `may_send` when the source of the conversion
+    lacks the permission. What is never to be sent is skipped even when it is old; dry run is born like live.
     """
     withheld = (
         ("duplicate", duplicate),
@@ -165,10 +165,9 @@ def birth(
     return next_state(None, Event.ATTRIBUTED), None
 
 
-def unknown_policy(
-    event_name: str, has_value: bool, overrides: Mapping[str, Policy] | None = None
-) -> Policy:
-    """What becomes of an unknown outcome: a value is always held, the rest resent once unless overridden by name.
+def unknown_policy(event_name: str, has_value: bool, overrides: Mapping[str, Policy] | None = None) -> Policy:
+    """What becomes of an unknown outcome: a value is always held, the rest resent once unless overridden by
+    name.
 
     Meta does not deduplicate messaging events, so a purchase sent twice is counted twice.
     """
@@ -182,31 +181,22 @@ def event_id_for(
     conversion_token: str | None = None,
     automatic_lead: bool = False,
 ) -> str:
-    """The event's id at Meta: the provider's conversion token for a click's automatic Lead, else a stable hash."""
+    """The event's id at Meta: the provider's conversion token for an automatic Lead, else a stable hash."""
     token = conversion_token or ""
-    if (
-        automatic_lead
-        and 1 <= len(token) <= 512
-        and token.isascii()
-        and token.isprintable()
-    ):
+    if automatic_lead and 1 <= len(token) <= 512 and token.isascii() and token.isprintable():
         return token
     fact = f"{meta_dataset_id}\x1f{event_name}\x1f{business_key}"
     return hashlib.sha256(fact.encode()).hexdigest()[:32]
 
 
-def retry_delay(
-    attempt: int, rng: random.Random, retry_after: float | None = None
-) -> float:
-    """Seconds to wait after the attempt-th failure (from 1): full jitter, at least 1 s, at least `retry_after`."""
-    ceiling = min(
-        BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS << min(max(attempt, 1) - 1, 20)
-    )
+def retry_delay(attempt: int, rng: random.Random, retry_after: float | None = None) -> float:
+    """Seconds to wait after a failure (the first is 1): full jitter, at least 1 s and `retry_after`."""
+    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS << min(max(attempt, 1) - 1, 20))
     return max(1.0, rng.uniform(0, ceiling), retry_after or 0.0)
 
 
 def outage_pause(failures_in_a_row: int) -> int | None:
-    """Seconds to pause a dataset as `meta_down` after so many outages in a row, or None: 30 s doubling to 10 min."""
+    """Seconds to pause as `meta_down` after so many outages in a row, if any: 30 s doubling to 10 min."""
     if failures_in_a_row < OUTAGE_AFTER:
         return None
     return min(600, 30 << min(failures_in_a_row - OUTAGE_AFTER, 10))
@@ -216,9 +206,10 @@ def outage_pause(failures_in_a_row: int) -> int | None:
 class Decision:
     """What one delivery becomes after one answer.
 
-    `event` is what the answer means, `then` a second step to take at once (an unknown delivery resent by policy), and
-    `state` the state after both. `retry`: it needs a time for its next attempt. `split`: send its request again in
-    halves. `pause` is for the dataset. `batch_cap` 1: it must be alone in its next request.
+    `event` is what the answer means, `then` a second step to take at once (an unknown delivery resent by
+    policy), and `state` the state after both. `retry`: it needs a time for its next attempt. `split`: send
+    its request again in halves. `pause` is for the dataset. `batch_cap` 1: it must be alone in its next
+    request.
     """
 
     event: Event
@@ -243,14 +234,12 @@ def decide(
 ) -> Decision:
     """What becomes of a delivery that was `sending` when this answer came.
 
-    `attempts` and `not_received_count` (attempts answered with events_received 0) include this one; `resent` counts
-    how often the policy has sent it again after an unknown outcome.
+    `attempts` and `not_received_count` (attempts answered with events_received 0) include this one; `resent`
+    counts how often the policy has sent it again after an unknown outcome.
     """
     match answer.verdict:
         case Verdict.ACCEPTED:
-            return Decision(
-                event=Event.RECEIVED, state=State.ACCEPTED, reason=None, retry=False
-            )
+            return Decision(event=Event.RECEIVED, state=State.ACCEPTED, reason=None, retry=False)
         case Verdict.UNKNOWN:
             return _unknown(
                 answer.reason,
@@ -270,13 +259,9 @@ def decide(
         case Verdict.RETRY:
             # Code 1 for ever, and answers that are not Graph's at all, are how a wrong set-up shows itself.
             lasting = answer.code in (1, None) and attempts >= ATTEMPTS_BEFORE_CONFIG
-        case (
-            Verdict.NOT_SENT | Verdict.THROTTLE | Verdict.CONFIG | Verdict.SPLIT_CONFIG
-        ):
+        case Verdict.NOT_SENT | Verdict.THROTTLE | Verdict.CONFIG | Verdict.SPLIT_CONFIG:
             lasting = False
-    return _not_taken(
-        answer.reason, pause=PauseReason.LINK if lasting else answer.pause
-    )
+    return _not_taken(answer.reason, pause=PauseReason.LINK if lasting else answer.pause)
 
 
 def _not_taken(
@@ -298,9 +283,7 @@ def _not_taken(
 
 def _unknown(reason: str | None, *, may_resend: bool) -> Decision:
     if not may_resend:
-        return Decision(
-            event=Event.NO_ANSWER, state=State.UNKNOWN, reason=reason, retry=False
-        )
+        return Decision(event=Event.NO_ANSWER, state=State.UNKNOWN, reason=reason, retry=False)
     return Decision(
         event=Event.NO_ANSWER,
         then=Event.RESEND,
@@ -332,10 +315,10 @@ def split(size: int) -> tuple[int, int]:
 class SplitGuard:
     """Watches the answers to the parts of one refused request of `size` events.
 
-    Meta does not say which event it refuses. If the first singles fail alike, with a code that is not an event's own
-    fault, and nothing of the request was accepted, the set-up is wrong and no event must be rejected for it. Keep the
-    singles' rejections back while `cause` is UNDECIDED: carry them out on EVENTS, hold them all on CONFIGURATION, and
-    hold what is still UNDECIDED when the split is over.
+    Meta does not say which event it refuses. If the first singles fail alike, with a code that is not an
+    event's own fault, and nothing of the request was accepted, the set-up is wrong and no event must be
+    rejected for it. Keep the singles' rejections back while `cause` is UNDECIDED: carry them out on EVENTS,
+    hold them all on CONFIGURATION, and hold what is still UNDECIDED when the split is over.
     """
 
     def __init__(self, size: int) -> None:
@@ -353,13 +336,7 @@ class SplitGuard:
 
     def _judge(self, answer: Answer) -> Cause:
         singles = self._refused_singles
-        kinds = {
-            (single.code, single.subcode, single.http_status) for single in singles
-        }
-        if (
-            answer.verdict is Verdict.ACCEPTED
-            or len(kinds) > 1
-            or any(single.event_level for single in singles)
-        ):
+        kinds = {(single.code, single.subcode, single.http_status) for single in singles}
+        if answer.verdict is Verdict.ACCEPTED or len(kinds) > 1 or any(single.event_level for single in singles):
             return Cause.EVENTS
         return Cause.CONFIGURATION if len(singles) >= self._needed else Cause.UNDECIDED

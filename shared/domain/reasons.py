@@ -1,0 +1,200 @@
+"""Every reason code the product stores or shows, in plain words and with a next step.
+
+A code `meta_<code>[_<subcode>]` stands for an error of Meta's; its words come from `shared.capi.verdicts`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from shared.capi import verdicts
+from shared.capi.verdicts import Meaning
+from shared.providers.reasons import UNPARSABLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """What a code means, and what a person should do about it."""
+
+    words: str
+    next_step: str
+
+
+def _reason(words: str, next_step: str) -> Reason:
+    return Reason(words=words, next_step=next_step)
+
+
+def _of(meaning: Meaning) -> Reason:
+    return Reason(words=meaning.words, next_step=meaning.next_step)
+
+
+_NOTHING = "Nothing: this is as it should be."
+_BY_ITSELF = "Nothing: it is tried again by itself."
+_FIX_AND_SEND = "Correct the conversion at its source, then send it again by hand."
+_COMPARE = "Compare with Events Manager, then settle it by hand as accepted, not taken or to be sent again."
+
+SKIPPED: Mapping[str, Reason] = MappingProxyType(
+    {
+        "no_click_id": _reason(
+            "The ad message carried no click id, so Meta could not attribute the event.",
+            "Nothing for ads in WhatsApp Status. If all ads lack it, check the provider's attribution setting.",
+        ),
+        "unattributed": _reason(
+            "The contact wrote on their own, or no ad click lies within the attribution window.", _NOTHING
+        ),
+        "scope": _reason(
+            "This kind of conversion or message is not reported on this channel.",
+            "Change the channel's policy if it should be reported.",
+        ),
+        "region": _reason(
+            "Reporting is switched off for the contact's country.",
+            "Change the channel's regions if it should be reported.",
+        ),
+        "duplicate": _reason("The same conversion is already reported to this dataset.", _NOTHING),
+        "consent": _reason(
+            "The contact has not agreed, or no longer agrees, to their data being used for ads.",
+            "Record the contact's consent; the event can then be sent while it is young enough.",
+        ),
+        "no_permission": _reason(
+            "Whoever reported the conversion may not have it sent to Meta.",
+            "Give the API key the permission to send, or report the conversion with another key.",
+        ),
+        "disabled": _reason("Sending is switched off for this dataset.", "Switch sending on for conversions to come."),
+    }
+)
+"""Why a delivery is `skipped`."""
+
+HELD_UP: Mapping[str, Reason] = MappingProxyType(
+    {
+        "waiting_for_value": _reason(
+            "The conversion needs a value and has none yet.",
+            "Report the value within 6 days and 12 hours of the conversion.",
+        ),
+        "expired": _reason(
+            "The conversion became older than 6 days and 12 hours unsent; Meta's limit is 7 days.",
+            "Nothing for this one: it still counts in the return. Look for what held it up.",
+        ),
+        "process_died": _reason("The process that was sending it died after the request had started.", _COMPARE),
+    }
+)
+"""Why a delivery is `waiting`, `expired`, or `unknown` without an answer."""
+
+OUR_CHECKS: Mapping[str, Reason] = MappingProxyType(
+    {
+        "event_name_not_allowed": _reason(
+            "Meta has no messaging event of this name.", "Use one of the 14 event names, in exact case."
+        ),
+        "event_id_invalid": _reason(
+            "The event id is empty, longer than 512 characters or not printable ASCII.", _FIX_AND_SEND
+        ),
+        "click_id_missing": _reason("The event has no click id.", "Nothing: it cannot be attributed without one."),
+        "click_id_too_long": _reason(
+            "The click id is longer than 1024 characters, so it is not one of Meta's.",
+            "Check what the provider puts into the click id field.",
+        ),
+        "click_id_malformed": _reason(
+            "The click id holds characters no click id of Meta's has.",
+            "Check that the provider passes the click id unchanged.",
+        ),
+        "event_time_too_old": _reason(
+            "The conversion is older than 7 days.", "Nothing for this one. Report conversions within an hour."
+        ),
+        "event_time_in_future": _reason(
+            "The conversion's time lies more than 5 minutes in the future.",
+            "Correct the clock at the source.",
+        ),
+        "value_missing": _reason("The purchase has no value.", "Report the value, then send it again by hand."),
+        "value_invalid": _reason("The value is negative, not a number, or absurdly large.", _FIX_AND_SEND),
+        "currency_missing": _reason("The value has no currency.", "Report the currency, then send it again by hand."),
+        "currency_not_accepted": _reason(
+            "The currency is not an ISO 4217 code that Meta accepts.",
+            "Report the value in a currency Meta accepts, then send it again by hand.",
+        ),
+        "contents_invalid": _reason("The list of items is malformed or an item has no id.", _FIX_AND_SEND),
+        "custom_data_invalid": _reason("The custom data cannot be written as JSON.", _FIX_AND_SEND),
+    }
+)
+"""Why a delivery is `rejected` before anything is sent (`shared.capi.payload.validate_event`)."""
+
+OUTCOMES: Mapping[str, Reason] = MappingProxyType(
+    {
+        "not_sent": _reason("No connection to Meta came about, so nothing was sent.", _BY_ITSELF),
+        "no_answer": _reason("The request left and no answer came, so Meta may have it or not.", _COMPARE),
+        "answer_unreadable": _reason("Meta answered with success, but no count of events could be read.", _COMPARE),
+        "partly_received": _reason("Meta says it received another number of events than were sent.", _COMPARE),
+        "server_error_unclear": _reason("The server failed without saying whether it took the event.", _COMPARE),
+        "not_received": _reason(
+            "Meta answered with success and received none of the events.",
+            "Nothing at first. After three times the dataset pauses: check its id and WhatsApp account.",
+        ),
+        "redirected": _reason(
+            "The request was answered with a redirect, which is not followed lest the token be given away.",
+            "If it lasts, look for a proxy or portal between this service and Meta.",
+        ),
+        "not_graph": _reason(
+            "The request was refused by something that does not speak for Meta's Graph API.",
+            "If it lasts, look for a proxy or firewall between this service and Meta.",
+        ),
+        "http_401": _of(verdicts.NOT_GRAPH_401),
+        "http_403": _of(verdicts.NOT_GRAPH_403),
+        "http_404": _of(verdicts.NOT_GRAPH_404),
+        "http_413": _of(verdicts.NOT_GRAPH_413),
+        "http_429": _of(verdicts.OTHER_429),
+        "token_malformed": _reason(
+            "The stored token holds spaces or characters that no token has.",
+            "Copy the token again, without quotes or line breaks.",
+        ),
+    }
+)
+"""What an answer without a code of Meta's, or no answer, says of a delivery."""
+
+PAUSES: Mapping[str, Reason] = MappingProxyType(
+    {
+        "token": _reason("Meta does not accept the token.", "Give the credential a new system-user token."),
+        "permission": _reason(
+            "The token may not write to this dataset.", "Grant what is missing in Meta Business settings."
+        ),
+        "link": _reason(
+            "Dataset, WhatsApp account and settings do not fit together.",
+            "Correct the dataset's settings, or resume it by hand once Meta's side is corrected.",
+        ),
+        "throttle": _reason("Meta's rate limit is reached.", "Nothing: sending goes on when the limit allows."),
+        "meta_down": _reason("Meta does not answer.", "Nothing: a small request tries again every few minutes."),
+        "by_hand": _reason("Somebody paused this dataset.", "Resume it when it should send again."),
+        "waba_id_missing": _reason(
+            "The dataset has no WhatsApp Business Account id, which Meta demands with every event.",
+            "Set the id; it is in WhatsApp Manager under account settings.",
+        ),
+        "waba_id_malformed": _reason("The WhatsApp Business Account id is not a number.", "Correct the id."),
+        "page_id_malformed": _reason("The Page id is not a number.", "Correct the id."),
+    }
+)
+"""Why a dataset is paused, with the details of `shared.capi.payload.dataset_problem`."""
+
+WEBHOOKS: Mapping[str, Reason] = MappingProxyType(
+    {
+        **{
+            code: _reason(words, "Check that this channel's URL is set at the right provider, then replay it.")
+            for code, words in UNPARSABLE.items()
+        },
+        "crashed": _reason(
+            "Five workers died while reading this body alone.",
+            "Report it, and replay it after the correction.",
+        ),
+    }
+)
+"""Why a webhook is rejected: mostly, that no provider's parser can read its body."""
+
+REASONS: Mapping[str, Reason] = MappingProxyType({**SKIPPED, **HELD_UP, **OUR_CHECKS, **OUTCOMES, **PAUSES, **WEBHOOKS})
+
+
+def explain(code: str) -> Reason:
+    """The words and next step for any stored code; an unheard-of code gets an answer that says so."""
+    if reason := REASONS.get(code):
+        return reason
+    if match := re.fullmatch(r"meta_(-?[0-9]{1,10})(?:_(-?[0-9]{1,10}))?", code):
+        number, subcode = int(match[1]), int(match[2]) if match[2] else None
+        unlisted = verdicts.OTHER_100 if number == 100 else verdicts.OTHER_4XX
+        return _of(verdicts.meaning_of(number, subcode) or unlisted)
+    return _reason("This code is not known to this version.", "Report it with the version in use.")
