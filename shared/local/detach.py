@@ -100,5 +100,6 @@ def _relay(read: int) -> int:
         for line in lines:
             if line.startswith(_OUTCOME):
                 return int(line[1:])
-            print(line, end="", flush=True)
+            sys.stdout.write(line)
+            sys.stdout.flush()
     return 1

@@ -81,7 +81,7 @@ class Launcher:
             try:
                 become(privileges)
                 die_with_parent(self._options.stop_signal, guard)
-            except OSError as error:
+            except (OSError, KeyError) as error:
                 os.write(2, f"cannot become {privileges}: {error}\n".encode())
                 os._exit(_CANNOT_RUN)
 

@@ -30,9 +30,7 @@ class Ports:
         """
         if wanted is not None:
             if wanted in self._picked or not is_free(wanted):
-                raise OSError(
-                    errno.EADDRINUSE, f"port {wanted}, wanted for {name}, is in use: choose another"
-                )
+                raise OSError(errno.EADDRINUSE, f"port {wanted}, wanted for {name}, is in use: choose another")
             self._picked.add(wanted)
             return wanted
         span = _LAST - _FIRST

@@ -22,7 +22,7 @@ import psycopg
 
 from shared.local.launch import guard_command
 from shared.local.ports import Ports
-from shared.local.privileges import LINUX, NOBODY, Privileges
+from shared.local.privileges import LINUX, Privileges, nobody
 from shared.local.process import Process, StackError, running
 from shared.local.secretfile import kept_secret
 
@@ -57,9 +57,7 @@ def find_binaries() -> Path:
     ]
     if on_path := shutil.which("postgres"):
         folders.append(Path(on_path).resolve().parent)
-    folders += sorted(
-        Path("/").glob(_NEWEST_FIRST[1:]), key=lambda folder: int(folder.parent.name), reverse=True
-    )
+    folders += sorted(Path("/").glob(_NEWEST_FIRST[1:]), key=lambda folder: int(folder.parent.name), reverse=True)
     for folder in folders:
         if (folder / "postgres").is_file() and (folder / "initdb").is_file():
             return folder
@@ -92,8 +90,9 @@ class Postgres:
         return f"postgresql://{OWNER}:{self.password}@127.0.0.1:{self.port}/{OWNER}"
 
     def prepare(self) -> None:
-        """Make the cluster unless it is there; called again it changes nothing. Raises StackError with initdb's words."""
+        """Make the cluster unless it is there. Raises StackError with the words of initdb."""
         if not (self.data / "PG_VERSION").exists():
+            self._refuse_other_versions()
             self._initialise()
         self._own(self.data)
 
@@ -109,9 +108,17 @@ class Postgres:
             echo=False,
         )
 
+    def _refuse_other_versions(self) -> None:
+        """An empty database in place of one's data would look like a loss."""
+        if others := sorted(path.name for path in self.home.glob("pg[0-9]*") if (path / "PG_VERSION").exists()):
+            raise StackError(
+                f"{self.home} holds a cluster of another major version ({', '.join(others)}) and this server is"
+                f" {self.major}. Dump it with the old server and restore the dump, or move that folder away."
+            )
+
     def _initialise(self) -> None:
         """Build the cluster under another name first, so that an interrupted initdb leaves nothing half made."""
-        unfinished = self.home / f"pg{self.major}.unfinished"
+        unfinished = self.home / f"unfinished-pg{self.major}"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         self._own(unfinished)
@@ -139,11 +146,11 @@ class Postgres:
 
     def _own(self, folder: Path) -> None:
         """Postgres insists that its user owns its data, and an earlier run may have been another user's."""
-        owner = NOBODY if self.privileges is Privileges.NOBODY else os.geteuid()
-        if os.geteuid() != 0 or folder.stat().st_uid == owner:
+        uid, gid = nobody() if self.privileges is Privileges.NOBODY else (os.geteuid(), os.getegid())
+        if os.geteuid() != 0 or folder.stat().st_uid == uid:
             return
         for path in (*folder.rglob("*"), folder):
-            os.chown(path, owner, owner if owner else -1, follow_symlinks=False)
+            os.chown(path, uid, gid, follow_symlinks=False)
 
     def _run(self, command: list[str], stdin: str = "") -> None:
         guarded = guard_command(command, parent=os.getpid(), privileges=self.privileges)
@@ -213,8 +220,9 @@ def _privileges(binaries: Path, home: Path) -> Privileges:
         if subprocess.run(guarded, check=False, capture_output=True, timeout=30).returncode == 0:
             return choice
     raise StackError(
-        "Postgres refuses to run as root, and this system allows neither a user namespace nor the user 'nobody'"
-        f" to reach {binaries} and {home}. Run as an ordinary user, or name a running server in DATABASE_URL."
+        "Postgres refuses to run as root or as a user without a passwd entry, and this system allows neither"
+        f" a user namespace nor the user 'nobody' to reach {binaries} and {home}."
+        " Run as another user, or name a running server in DATABASE_URL."
     )
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import pwd
 import sys
 from enum import StrEnum
 from pathlib import Path
 
 LINUX = sys.platform.startswith("linux")
-NOBODY = 65534
 
 _CLONE_NEWUSER = 0x10000000
 _PR_SET_PDEATHSIG = 1
@@ -39,8 +39,14 @@ class Privileges(StrEnum):
     NOBODY = "nobody"
 
 
+def nobody() -> tuple[int, int]:
+    """The user and group id of "nobody". Raises KeyError where the system has no such user."""
+    entry = pwd.getpwnam("nobody")
+    return entry.pw_uid, entry.pw_gid
+
+
 def become(privileges: Privileges) -> None:
-    """Change this (forked, single-threaded) process. Raises OSError where the system forbids it."""
+    """Change this (forked, single-threaded) process. Raises OSError or KeyError where the system does not allow it."""
     if privileges is Privileges.NAMESPACE:
         _enter_user_namespace()
     elif privileges is Privileges.NOBODY:
@@ -68,12 +74,10 @@ def adopt_orphans() -> None:
 def _enter_user_namespace() -> None:
     """Map nobody, inside, to the caller, outside; user_namespaces(7) wants setgroups denied before gid_map."""
     uid, gid = os.geteuid(), os.getegid()
+    inner_uid, inner_gid = nobody()
     _call("unshare", ctypes.c_int(_CLONE_NEWUSER))
-    for name, text in (
-        ("setgroups", "deny"),
-        ("gid_map", f"{NOBODY} {gid} 1"),
-        ("uid_map", f"{NOBODY} {uid} 1"),
-    ):
+    maps = {"setgroups": "deny", "gid_map": f"{inner_gid} {gid} 1", "uid_map": f"{inner_uid} {uid} 1"}
+    for name, text in maps.items():
         Path("/proc/self", name).write_text(text)
 
 
@@ -82,11 +86,12 @@ def _become_nobody() -> None:
 
     Where that one capability is withheld too, go on without it: the program then needs readable paths.
     """
+    uid, gid = nobody()
     os.setgroups([])
     if LINUX:
         _prctl(_PR_SET_KEEPCAPS, 1)
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setgid(gid)
+    os.setuid(uid)
     if LINUX:
         with contextlib.suppress(PermissionError):
             _keep_passage()
@@ -95,9 +100,7 @@ def _become_nobody() -> None:
 def _keep_passage() -> None:
     mask = 1 << _CAP_DAC_OVERRIDE
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    data = (ctypes.c_uint32 * 6)(
-        mask, mask, mask, 0, 0, 0
-    )  # effective, permitted, inheritable; low word, high word
+    data = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)  # effective, permitted, inheritable; low word, high word
     _call("capset", header, data)
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
 

@@ -135,11 +135,7 @@ def ended_text(status: int) -> str:
 def log_tail_text(log: Path) -> str:
     """The end of a log for an error message, indented, with the file's name; says so when there is nothing."""
     lines = tail(log)
-    return (
-        "\n".join([f"Last lines of {log}:", *(f"  {line}" for line in lines)])
-        if lines
-        else f"{log} is empty."
-    )
+    return "\n".join([f"Last lines of {log}:", *(f"  {line}" for line in lines)]) if lines else f"{log} is empty."
 
 
 @contextlib.contextmanager
@@ -152,9 +148,7 @@ def running(process: Process, log: Path) -> Iterator[Child]:
             if (status := child.exit_status()) is not None:
                 raise StackError(f"{process.name} {ended_text(status)}. {log_tail_text(log)}")
             if time.monotonic() > deadline:
-                raise StackError(
-                    f"{process.name} was not ready in {process.ready_seconds:.0f} s. {log_tail_text(log)}"
-                )
+                raise StackError(f"{process.name} was not ready in {process.ready_seconds:.0f} s. {log_tail_text(log)}")
             time.sleep(_POLL_SECONDS)
         yield child
     finally:

@@ -59,9 +59,7 @@ def _check_postgres(url: str) -> None:
         raise StackError(f"The Postgres server of DATABASE_URL does not let us in: {error}") from None
     except psycopg.Error:
         # Its text would repeat the URL, and so the password.
-        raise StackError(
-            "DATABASE_URL is not a Postgres URL (postgresql://user:password@host:port/name)."
-        ) from None
+        raise StackError("DATABASE_URL is not a Postgres URL (postgresql://user:password@host:port/name).") from None
 
 
 def _check_redis(url: str) -> None:

@@ -31,7 +31,10 @@ _INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Step:
-    """Something to do once everything before it in the plan is ready, such as migrations. It raises to stop the start."""
+    """Something to do once everything before it in the plan is ready, such as migrations.
+
+    An exception ends the start; a StackError's text is shown alone.
+    """
 
     name: str
     run: Callable[[], object]
@@ -93,7 +96,7 @@ class Supervisor:
                 self._log = LogFile(self._log_path("supervisor"))
                 return self._run(when_ready)
         except StackError as error:
-            print(error, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{error}\n")
             return 1
 
     def _run(self, when_ready: Callable[[], None] | None) -> int:
@@ -159,9 +162,7 @@ class Supervisor:
         deadline = member.started + process.ready_seconds
         while True:
             if (status := child.exit_status()) is not None:
-                raise StackError(
-                    f"{process.name} {ended_text(status)} before it was ready. {log_tail_text(child.log)}"
-                )
+                raise StackError(f"{process.name} {ended_text(status)} before it was ready. {log_tail_text(child.log)}")
             if child.pid and is_ready(process):
                 break
             if time.monotonic() > deadline:
@@ -171,9 +172,7 @@ class Supervisor:
             self._look_after(but=member)
             if self._stops:
                 raise KeyboardInterrupt
-        self._say(
-            f"{process.name}: started in {time.monotonic() - member.started:.1f} s (process {child.pid})"
-        )
+        self._say(f"{process.name}: started in {time.monotonic() - member.started:.1f} s (process {child.pid})")
 
     def _look_after(self, but: _Member | None = None) -> None:
         """Notice what has ended, and start again what is due."""
@@ -215,9 +214,7 @@ class Supervisor:
         for member in members:
             if member.child:
                 member.child.ask_to_stop()
-        deadline = (
-            time.monotonic() + max((m.process.stop_seconds for m in members), default=0) + _GRACE_SECONDS
-        )
+        deadline = time.monotonic() + max((m.process.stop_seconds for m in members), default=0) + _GRACE_SECONDS
         while left := [member for member in members if member.child]:
             for member in left:
                 if member.child and (status := member.child.exit_status()) is not None:
@@ -239,9 +236,7 @@ class Supervisor:
                 state_dir=self.state_dir,
                 ready=self._ready,
                 processes=[
-                    StackProcess(
-                        m.process.name, m.child.pid if m.child else 0, m.restarts, list(m.process.command)
-                    )
+                    StackProcess(m.process.name, m.child.pid if m.child else 0, m.restarts, list(m.process.command))
                     for m in self._members()
                 ],
                 urls=dict(self._plan.urls),
@@ -285,7 +280,8 @@ class Supervisor:
     def _say(self, text: str) -> None:
         self._log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}\n".encode())
         with contextlib.suppress(OSError):  # a terminal that was closed
-            print(text, flush=True)
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
 
     def _prefix(self, process: Process) -> str | None:
         if not (self._echo and process.echo):

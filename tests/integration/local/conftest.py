@@ -63,14 +63,18 @@ class Harness:
         self.state = folder / "state"
         self._started: list[subprocess.Popen[str]] = []
         self._states: set[Path] = set()
+        self._seen: set[Found] = set()
 
     wait_until = staticmethod(wait_until)
-    tree = staticmethod(tree)
     alive = staticmethod(alive)
 
-    def start(
-        self, plan: list[dict[str, Any]], action: str = "up", state: Path | None = None
-    ) -> subprocess.Popen[str]:
+    def tree(self, root: int) -> set[Found]:
+        """The process `root` and everything below it, kept in mind for the clean-up."""
+        found = tree(root)
+        self._seen |= found
+        return found
+
+    def start(self, plan: list[dict[str, Any]], action: str = "up", state: Path | None = None) -> subprocess.Popen[str]:
         """A supervisor on `state`, in a session of its own, its output in a pipe."""
         state = state or self.state
         self._states.add(state)
@@ -112,11 +116,13 @@ class Harness:
         return done.stdout
 
     def clean_up(self) -> None:
-        left = {found for started in self._started for found in tree(started.pid) if started.poll() is None}
+        for started in self._started:
+            if started.poll() is None:
+                self.tree(started.pid)
         for state in self._states:
             if stack := read_stack(state):
-                left |= tree(stack.pid)
-        for pid, _ in alive(left):
+                self.tree(stack.pid)
+        for pid, _ in alive(self._seen):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for started in self._started:

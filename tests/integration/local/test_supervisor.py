@@ -42,6 +42,10 @@ def row(name: str, code: str = "import signal; signal.pause()", **options: Any) 
     return {"name": name, "command": [sys.executable, "-c", code], **options}
 
 
+def launcher(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def witness(folder: Path, name: str) -> dict[str, Any]:
     ready = str(folder / f"{name}.ready")
     return row(name, WITNESS.format(order=str(folder / "order"), name=name, ready=ready), ready_file=ready)
@@ -62,7 +66,10 @@ def test_the_record_tells_what_runs_and_goes_away_at_the_stop(harness):
 
 def test_tiers_stop_in_reverse_and_a_step_runs_between_them(harness):
     order = harness.folder / "order"
-    plan = [witness(harness.folder, "low"), {"step": f"test -e {harness.folder}/low.ready && printf 'step ' >> {order}"}]
+    plan = [
+        witness(harness.folder, "low"),
+        {"step": f"test -e {harness.folder}/low.ready && printf 'step ' >> {order}"},
+    ]
     started, _ = harness.up([*plan, witness(harness.folder, "high")])
     started.terminate()
     assert started.wait(10) == 0
@@ -198,12 +205,20 @@ def test_kill_9_of_the_supervisor_leaves_nothing_behind(harness):
     assert read_stack(harness.state) is None
 
 
+def test_servers_end_even_when_their_launchers_are_killed_with_the_supervisor(harness):
+    started, stack = harness.up([{"embedded": True}])
+    family = harness.tree(started.pid)
+    for pid in (started.pid, *(launcher(process.pid) for process in stack.processes)):
+        os.kill(pid, signal.SIGKILL)
+    started.wait()
+    harness.wait_until(lambda: not harness.alive(family))
+
+
 def test_kill_9_of_a_launcher_leads_to_a_restart_and_no_second_copy(harness):
     _, stack = harness.up([row("worker")])
     pid = stack.processes[0].pid
     worker = harness.tree(pid)
-    launcher = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    os.kill(launcher, signal.SIGKILL)
+    os.kill(launcher(pid), signal.SIGKILL)
     harness.wait_until(lambda: read_stack(harness.state).processes[0].restarts == 1)
     harness.wait_until(lambda: not harness.alive(worker))
 
@@ -249,7 +264,9 @@ def test_a_detached_stack_runs_on_after_its_start_and_is_stopped_from_elsewhere(
     assert "postgres: started" in output
     assert "Ready in" in output
     stack = read_stack(harness.state)
-    assert stack is not None and stack.ready and stack.pid != started.pid
+    assert stack is not None
+    assert stack.ready
+    assert stack.pid != started.pid
     family = harness.tree(stack.pid)
     with psycopg.connect(stack.database_url) as conn:
         assert conn.execute("show fsync").fetchone() == ("on",)
@@ -260,7 +277,9 @@ def test_a_detached_stack_runs_on_after_its_start_and_is_stopped_from_elsewhere(
 
 
 def test_a_detached_start_that_fails_says_why(harness):
-    started = harness.start([row("late", "print('no such table'); raise SystemExit(7)", ready_file="/none")], "detached")
+    started = harness.start(
+        [row("late", "print('no such table'); raise SystemExit(7)", ready_file="/none")], "detached"
+    )
     output = started.communicate(timeout=20)[0]
     assert started.returncode == 1
     assert "late exited with code 7" in output
