@@ -1,0 +1,201 @@
+"""`ctwa datasets`: where Meta takes events, and whether we may send there."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+import psycopg
+
+from console.cli.context import Session, session
+from console.cli.render import plain, print_fields, print_json, print_table
+from console.setup.datasets import (
+    add_dataset,
+    change_dataset,
+    dataset_named,
+    described,
+    explained_pause,
+    pause,
+    resume,
+)
+from shared.db.channels import all_channels
+from shared.db.datasets import Dataset, all_datasets
+from shared.db.results import states_of_dataset
+from shared.queue import Work
+
+_Command = Callable[..., Any]
+_FIELDS = (
+    click.option("--meta-id", metavar="ID", help="The dataset's id at Meta, from Events Manager; digits."),
+    click.option(
+        "--waba-id", metavar="ID", help="Id of the WhatsApp Business Account; Meta wants it with every event."
+    ),
+    click.option("--page-id", metavar="ID", help="Id of the Facebook Page, for a dataset of kind page."),
+    click.option("--credential", metavar="NAME", help="The Meta token to send with."),
+    click.option("--kind", type=click.Choice(["whatsapp", "page"]), help="What the dataset belongs to."),
+    click.option(
+        "--profile",
+        type=click.Choice(["whatsapp", "guide"]),
+        help="What an event looks like: whatsapp is Meta's contract of today, guide the older recipe.",
+    ),
+    click.option(
+        "--sending",
+        type=click.Choice(["on", "off", "dry-run"]),
+        help="off skips what waits; dry-run builds and checks every event and sends none.",
+    ),
+    click.option("--batch-max", type=click.IntRange(1, 1000), help="Most events in one request."),
+    click.option("--test-event-code", metavar="CODE", help="Shows the events in Events Manager's test tab."),
+    click.option("--test/--no-test", default=None, help="A test dataset is left out of every total."),
+)
+
+
+def _fields(command: _Command) -> _Command:
+    for option in reversed(_FIELDS):
+        command = option(command)
+    return command
+
+
+@click.group()
+def datasets() -> None:
+    """Meta datasets: where events are sent, and whether that may happen now."""
+
+
+@datasets.command()
+@click.argument("name")
+@_fields
+@session
+def add(session: Session, /, name: str, **options: Any) -> None:
+    """Add the dataset NAME. --meta-id is needed; --waba-id and --credential before anything can be sent."""
+    with session.database() as conn:
+        add_dataset(conn, {"name": name, **_said(options)}, actor=session.actor)
+    click.echo(f"Added dataset {name}. Give it to a channel: ctwa channels add CHANNEL --dataset {name} …")
+
+
+@datasets.command("set")
+@click.argument("name")
+@click.option("--name", "new_name", metavar="NEW", help="Rename it.")
+@_fields
+@session
+def set_(session: Session, /, name: str, new_name: str | None, **options: Any) -> None:
+    """Change the dataset NAME: only what is said here. An empty value ("") clears a field.
+
+    A change to what links the dataset to its WhatsApp account, or another credential, ends the pause that waited
+    for it.
+    """
+    with session.database() as conn:
+        changed = change_dataset(conn, name, _said({**options, "name": new_name}), actor=session.actor)
+    if changed.wakes:
+        session.ring(Work.SENDING)
+    _echo_changes(name, changed.fields)
+    if changed.resumed:
+        click.echo("Resumed: what waited is sent now.")
+    if changed.deliveries:
+        click.echo(f"Deliveries moved by it: {changed.deliveries}.")
+
+
+@datasets.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@session
+def list_(session: Session, as_json: bool) -> None:
+    """List the datasets.
+
+    JSON: a list of what `ctwa datasets show --json` prints, without channels and deliveries.
+    """
+    with session.database() as conn:
+        rows = [_row(conn, dataset) for dataset in all_datasets(conn)]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("NAME", "META ID", "WABA ID", "CREDENTIAL", "PROFILE", "SENDING", "STATE", "TEST"),
+        [
+            (
+                *(row[field] for field in ("name", "meta_id", "waba_id", "credential", "profile", "sending")),
+                _state(row),
+                "test" if row["test"] else "",
+            )
+            for row in rows
+        ],
+        empty="There are no datasets. Add one: ctwa datasets add NAME --meta-id ID",
+    )
+
+
+@datasets.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@session
+def show(session: Session, name: str, as_json: bool) -> None:
+    """Show the dataset NAME: its settings, its pause and what to do, its channels, its deliveries.
+
+    JSON: {name, meta_id, kind, profile, waba_id, page_id, credential, sending, batch_max, test_event_code, test,
+    pause: null or {reason, words, next_step, detail, since, until}, channels: [name], deliveries: {state: count}}.
+    """
+    with session.database() as conn:
+        dataset = dataset_named(conn, name)
+        row = _row(conn, dataset)
+        row["channels"] = [channel.name for channel in all_channels(conn) if channel.dataset_id == dataset.id]
+        row["deliveries"] = states_of_dataset(conn, dataset.id)
+    if as_json:
+        print_json(row)
+        return
+    counts = ", ".join(f"{count} {state}" for state, count in row["deliveries"].items())
+    shown = {name: value for name, value in row.items() if name not in ("pause", "channels", "deliveries")}
+    print_fields({**shown, "channels": ", ".join(row["channels"]), "deliveries": counts, "state": _state(row)})
+    if row["pause"]:
+        click.echo(f"\n{row['pause']['words']}\nWhat to do: {row['pause']['next_step']}")
+
+
+@datasets.command("pause")
+@click.argument("name")
+@click.option("--why", metavar="TEXT", help="A note for whoever looks next.")
+@session
+def pause_(session: Session, name: str, why: str | None) -> None:
+    """Stop sending to the dataset NAME. What comes waits, and expires after 6 days and 12 hours."""
+    with session.database() as conn:
+        pause(conn, name, detail=why, actor=session.actor)
+    click.echo(f"Paused {name}. Go on with: ctwa datasets resume {name}")
+
+
+@datasets.command("resume")
+@click.argument("name")
+@session
+def resume_(session: Session, name: str) -> None:
+    """Let the dataset NAME send again, whatever it was paused for."""
+    with session.database() as conn:
+        resumed = resume(conn, name, actor=session.actor)
+    session.ring(Work.SENDING)
+    click.echo(f"Resumed {name}." if resumed else f"{name} was not paused.")
+
+
+@datasets.command()
+@click.argument("name")
+@session
+def disable(session: Session, name: str) -> None:
+    """Switch sending off for the dataset NAME. What waits is skipped for good; `pause` keeps it waiting instead."""
+    with session.database() as conn:
+        changed = change_dataset(conn, name, {"sending": "off"}, actor=session.actor)
+    click.echo(f"Sending is off for {name}; skipped deliveries: {changed.deliveries}.")
+    click.echo(f"Back on: ctwa datasets set {name} --sending on")
+
+
+def _said(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: None if value == "" else value for field, value in options.items() if value is not None}
+
+
+def _row(conn: psycopg.Connection[Any], dataset: Dataset) -> dict[str, Any]:
+    row = described(conn, dataset)
+    row["pause"] = explained_pause(dataset)
+    return row
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    pause = row["pause"]
+    if not pause:
+        return "active"
+    until = f" until {plain(pause['until'])}" if pause["until"] else ""
+    return f"paused: {pause['reason']}{until}"
+
+
+def _echo_changes(name: str, changes: Mapping[str, tuple[Any, Any]]) -> None:
+    if not changes:
+        click.echo(f"Nothing to change on {name}.")
+    for field, (before, after) in changes.items():
+        click.echo(f"{name}: {field} {plain(before)} -> {plain(after)}")

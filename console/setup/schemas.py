@@ -1,0 +1,136 @@
+"""What may be said of a credential, a dataset and a channel: one vocabulary for commands, files and the API.
+
+A schema loads a whole new thing, or with `partial=True` a change to one: what isn't said isn't touched.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from console.errors import invalid
+from shared.providers import PROVIDERS
+
+#: Names are typed and printed, so they hold letters, digits and few signs else.
+_NAME = re.compile(r"\w[\w .@+-]{0,63}")
+
+
+class _Text(fields.String):
+    """Text, where YAML may have read something else: bare digits are taken as they stand, the rest refused."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            raise ValidationError("must be text; put it in quotes")
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        return text.strip()
+
+
+class _Switch(fields.String):
+    """on, off or dry-run. YAML 1.1 reads a bare on or off as a boolean."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, bool):
+            value = "on" if value else "off"
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        return text
+
+
+class _Capitals(_Text):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return super()._deserialize(value, attr, data, **kwargs).upper()
+
+
+def _name(value: str) -> None:
+    if not _NAME.fullmatch(value):
+        raise ValidationError("must be 1 to 64 letters, digits, spaces or . _ @ + -, and begin with a letter or digit")
+
+
+def _zone(value: str) -> None:
+    if value not in available_timezones():
+        raise ValidationError("is not a time zone of the IANA database, such as Europe/Berlin")
+
+
+_META_ID = validate.Regexp(r"^[0-9]{1,20}$", error="must be Meta's numeric id, digits only")
+_WORD = validate.Regexp(r"^[\x21-\x7e]{1,100}$", error="must be printable ASCII without blanks")
+
+
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class TokenSchema(_Strict):
+    """A credential: a name for a Meta access token."""
+
+    name = _Text(required=True, validate=_name)
+    token = fields.String(
+        required=True,
+        validate=validate.Regexp(
+            r"^[\x21-\x7e]{8,2000}$",
+            error="must be Meta's access token: one line, no blanks or quotes around it",
+        ),
+    )
+
+
+class DatasetSchema(_Strict):
+    """A dataset; `credential` is a credential's name, `test` leaves it out of every total."""
+
+    name = _Text(required=True, validate=_name)
+    meta_id = _Text(required=True, validate=_META_ID)
+    kind = fields.String(load_default="whatsapp", validate=validate.OneOf(["whatsapp", "page"]))
+    profile = fields.String(load_default="whatsapp", validate=validate.OneOf(["whatsapp", "guide"]))
+    waba_id = _Text(load_default=None, allow_none=True, validate=_META_ID)
+    page_id = _Text(load_default=None, allow_none=True, validate=_META_ID)
+    credential = _Text(load_default=None, allow_none=True)
+    sending = _Switch(load_default="on", validate=validate.OneOf(["on", "off", "dry-run"]))
+    batch_max = fields.Integer(load_default=50, strict=True, validate=validate.Range(min=1, max=1000))
+    test_event_code = _Text(load_default=None, allow_none=True, validate=_WORD)
+    test = fields.Boolean(load_default=False)
+
+
+class ChannelSchema(_Strict):
+    """A channel; `dataset` is a dataset's name, `secrets` values of the provider's secret fields."""
+
+    name = _Text(required=True, validate=_name)
+    provider = fields.String(required=True, validate=validate.OneOf(sorted(PROVIDERS)))
+    dataset = _Text(load_default=None, allow_none=True)
+    workspace = _Text(load_default="default", validate=_name)
+    currency = _Capitals(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Regexp(r"^[A-Z]{3}$", error="must be an ISO 4217 code such as EUR"),
+    )
+    country = _Capitals(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Regexp(r"^[A-Z]{2}$", error="must be an ISO 3166 code such as DE"),
+    )
+    zone = fields.String(load_default="UTC", validate=_zone)
+    posts = fields.String(load_default="ignore", validate=validate.OneOf(["ignore", "send"]))
+    unsigned = fields.Boolean(load_default=False)
+    enabled = fields.Boolean(load_default=True)
+    test = fields.Boolean(load_default=False)
+    secrets = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.Length(min=1, max=2000)),
+        load_default=dict,
+    )
+
+
+def load(schema: type[Schema], values: Mapping[str, Any], *, what: str, partial: bool = False) -> dict[str, Any]:
+    """`values` checked and completed. Raises InvalidError with all that is wrong, and never with a value."""
+    try:
+        loaded: dict[str, Any] = schema(partial=partial).load(dict(values))
+    except ValidationError as error:
+        raise invalid(what, problems(error)) from None
+    return loaded
+
+
+def problems(error: ValidationError) -> dict[str, Any]:
+    """What marshmallow found wrong, as nested mappings of field to texts."""
+    found: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
+    return found
