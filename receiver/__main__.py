@@ -1,0 +1,5 @@
+"""`python -m receiver`."""
+
+from receiver.server import main
+
+main()
