@@ -22,7 +22,7 @@ from sandbox.store import Call
 blueprint = Blueprint("events", __name__)
 
 
-@blueprint.post("/<version>/<dataset_id>/events")
+@blueprint.post("/<version:version>/<dataset_id>/events")
 def post_events(version: str, dataset_id: str) -> Response:
     """Take events, all or none."""
     state, started = running(), time.perf_counter()

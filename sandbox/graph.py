@@ -26,8 +26,8 @@ from sandbox.world import Token
 blueprint = Blueprint("graph", __name__)
 
 
-@blueprint.get("/<version>/<owner_id>/dataset")
-@blueprint.post("/<version>/<owner_id>/dataset")
+@blueprint.get("/<version:version>/<owner_id>/dataset")
+@blueprint.post("/<version:version>/<owner_id>/dataset")
 def dataset_of_owner(version: str, owner_id: str) -> Response:
     """The one dataset of a WhatsApp Business Account or Page; POST makes it if there is none."""
     state = running()
@@ -52,7 +52,7 @@ def _dataset_of_owner(state: State, asked: Asked, make: bool) -> dict[str, Any] 
     return {"id": state.dataset_for(asked.object_id, str(name), caller).id}
 
 
-@blueprint.get("/<version>/<object_id>")
+@blueprint.get("/<version:version>/<object_id>")
 def read_object(version: str, object_id: str) -> Response:
     """A dataset's id and name; a write-only token may not read it."""
     state = running()

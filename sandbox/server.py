@@ -103,7 +103,7 @@ class Sandbox:
 
     def serve(self) -> None:
         """Serve until `stop` is called from another thread."""
-        self._server.serve_forever()
+        self._server.serve_forever(poll_interval=0.05)
 
     def stop(self) -> None:
         """Stop serving, release every hanging call, close the record."""
