@@ -50,18 +50,14 @@ class KeyRing:
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken as error:
-            raise CannotDecrypt(
-                f"no key of {self._name} opens this; was a key removed before rotation?"
-            ) from error
+            raise CannotDecrypt(f"no key of {self._name} opens this; was a key removed before rotation?") from error
 
     def rotate(self, sealed: bytes) -> bytes:
         """The same plain bytes under the newest key. Raises CannotDecrypt if no key of the ring fits."""
         try:
             return self._fernet.rotate(sealed)
         except InvalidToken as error:
-            raise CannotDecrypt(
-                f"no key of {self._name} opens this; was a key removed before rotation?"
-            ) from error
+            raise CannotDecrypt(f"no key of {self._name} opens this; was a key removed before rotation?") from error
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Postgres holds the work. A lost ring costs a sweep, a double one an empty look, 
 """
 
 import time
+from collections.abc import Callable
 from enum import StrEnum
 
 from celery import Celery
@@ -109,10 +110,10 @@ def make_redis(redis_url: str) -> Redis:
 class Bell:
     """Rings for work, at most once per RING_SECONDS until somebody answers. Safe to share between threads."""
 
-    def __init__(self, redis: Redis, celery: Celery, *, clock: "type[time] | None" = None) -> None:
+    def __init__(self, redis: Redis, celery: Celery, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
         self._celery = celery
-        self._monotonic = (clock or time).monotonic
+        self._monotonic = monotonic
         self._resting_until = 0.0
 
     def ring(self, work: Work) -> bool:
@@ -125,9 +126,7 @@ class Bell:
             self._celery.send_task(TASKS[work], queue=work.value, expires=EXPIRES_SECONDS, retry=False)
         except (RedisError, OperationalError, OSError) as error:
             self._resting_until = self._monotonic() + REST_SECONDS
-            log.warning(
-                "bell not rung, the sweeper will find the work", work=work.value, error=type(error).__name__
-            )
+            log.warning("bell not rung, the sweeper will find the work", work=work.value, error=type(error).__name__)
             return False
         return True
 

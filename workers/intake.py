@@ -36,8 +36,8 @@ log = get_logger(__name__)
 
 #: A drain stops claiming after this, rings again and returns: no time limit ends it, and a shutdown waits little.
 DRAIN_SECONDS = 8
-#: Alone in its batch and crashed so often, a webhook is the culprit.
-CRASHES_TO_REJECT = 5
+#: Crashed so often while alone, a webhook is the culprit.
+LONE_CRASHES_TO_REJECT = 5
 _RANK = [MessageClass.ORGANIC, MessageClass.POST, MessageClass.AD_WITHOUT_CLICK_ID, MessageClass.AD]
 
 
@@ -87,7 +87,7 @@ def _drain_once(runtime: Runtime, *, days: int) -> int:
 
 def _read(webhook: ClaimedWebhook, channel: IntakeChannel | None, ring: KeyRing, *, alone: bool) -> ReadWebhook:
     """Parses one webhook. Never raises: what can't be read is kept as rejected, with a reason."""
-    if alone and webhook.crashes >= CRASHES_TO_REJECT:
+    if alone and webhook.crashes > LONE_CRASHES_TO_REJECT:
         return ReadWebhook(webhook=webhook, channel=channel, reason="crashed_intake")
     if channel is None or channel.provider not in PROVIDERS:
         return ReadWebhook(webhook=webhook, channel=channel, reason="unknown_provider")

@@ -39,7 +39,7 @@ class Dataset:
 _COLUMNS = (
     "id, name, meta_id, kind, profile, waba_id, page_id, credential_id, sending, batch_max, in_flight_max,"
     " unknown_policy, test_event_code, is_test, pause_reason, pause_detail, paused_at,"
-    " nullif(paused_until, 'infinity') as paused_until, failures, pauses"
+    " nullif(paused_until, '9999-12-31') as paused_until, failures, pauses"
 )
 
 
@@ -117,11 +117,11 @@ def pause_dataset(
     conn.execute(
         """
         update datasets set pause_reason = %(reason)s, pause_detail = %(detail)s, paused_at = now(),
-               paused_until = case when %(seconds)s::float8 is null then 'infinity'
+               paused_until = case when %(seconds)s::float8 is null then '9999-12-31'
                    else now() + make_interval(secs => %(seconds)s) end,
                pauses = case when %(reason)s = 'meta_down' then pauses + 1 else pauses end,
                updated_at = now()
-        where id = %(id)s and (paused_until is distinct from 'infinity' or %(seconds)s::float8 is null)
+        where id = %(id)s and (paused_until is distinct from '9999-12-31' or %(seconds)s::float8 is null)
         """,
         {"id": dataset_id, "reason": reason, "detail": detail, "seconds": seconds},
     )

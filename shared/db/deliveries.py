@@ -241,7 +241,7 @@ def mark_dry_run(conn: psycopg.Connection[Any], token: UUID, ids: Sequence[int])
     """Puts built and validated deliveries back without posting them; they wait until sending is switched on."""
     conn.execute(
         """
-        update deliveries set state = 'pending', lease_token = null, lease_until = null, next_attempt_at = 'infinity',
+        update deliveries set state = 'pending', lease_token = null, lease_until = null, next_attempt_at = '9999-12-31',
                dry_run_at = now(), updated_at = now()
         where id = any(%s) and state = 'sending' and lease_token = %s
         """,

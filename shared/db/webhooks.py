@@ -183,11 +183,14 @@ def release_webhooks(conn: psycopg.Connection[Any], token: UUID) -> None:
 
 
 def recover_webhooks(conn: psycopg.Connection[Any]) -> int:
-    """Takes back requests whose lease ran out: their process died, perhaps of one of them, so the batch halves."""
+    """Takes back requests whose lease ran out: their process died, perhaps of one of them, so the batch halves.
+
+    Only crashes of a request that was alone are counted against it: it may be the culprit's innocent neighbour.
+    """
     cursor = conn.execute(
         """
-        update webhooks set state = 'new', lease_token = null, lease_until = null, crashes = crashes + 1,
-               batch_cap = greatest(1, batch_cap / 2)
+        update webhooks set state = 'new', lease_token = null, lease_until = null,
+               crashes = case when batch_cap > 1 then 1 else crashes + 1 end, batch_cap = greatest(1, batch_cap / 2)
         where state = 'claimed' and lease_until < now()
         """
     )

@@ -33,7 +33,7 @@ def automatic_lead(
     occurred_at: datetime,
     post_policy: str = "ignore",
 ) -> AutomaticLead | None:
-    """The Lead of this message, or None: an organic message makes none, nor does a post's button unless sent on purpose.
+    """The Lead of this message, or None: organic messages make none, nor do a post's buttons unless sent on purpose.
 
     One click id is one Lead, whichever message or channel of the workspace brings it. Without a click id, one contact
     is one Lead for an ad and a day (UTC), so that the cost per lead stays true.

@@ -32,7 +32,7 @@ create table datasets (
     pause_reason text check (pause_reason in ('token', 'permission', 'link', 'throttle', 'meta_down', 'by_hand')),
     pause_detail text,
     paused_at timestamptz,
-    paused_until timestamptz,                     -- infinity: until somebody or a probe resumes it
+    paused_until timestamptz,                     -- 9999-12-31: until somebody or a probe resumes it
     failures integer not null default 0,          -- requests in a row without a usable answer
     pauses integer not null default 0,            -- meta_down pauses in a row, each twice as long
     last_claimed_at timestamptz,
@@ -76,7 +76,7 @@ create table webhooks (
     state text not null default 'new' check (state in ('new', 'claimed', 'done', 'rejected')),
     lease_token uuid,
     lease_until timestamptz,
-    crashes integer not null default 0,
+    crashes integer not null default 0,           -- 1: its batch crashed; each more: it crashed alone
     batch_cap integer not null default 100,
     messages integer,                             -- live inbound messages found
     automatic_events integer,                     -- events that Meta detected itself

@@ -1,0 +1,63 @@
+"""Fixtures that several kinds of tests share. Unit tests use none of them: they touch no socket."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from shared.db.migrate import migrate
+from shared.local.postgres import running_postgres
+from shared.local.valkey import running_valkey
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Postgres of this test session, with a migrated template database that tests are cloned from."""
+    with running_postgres(tmp_path_factory.mktemp("postgres") / "pg", durable=False) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("create database ctwa_template")
+        with psycopg.connect(with_database(url, "ctwa_template")) as conn:
+            migrate(conn)
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A migrated database of this test alone; the URL is the owner's."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("create database {} template ctwa_template").format(sql.Identifier(name)))
+    yield with_database(postgres_url, name)
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection to `database_url` as its owner."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Valkey of this test session."""
+    with running_valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+def with_database(url: str, name: str) -> str:
+    """The same server's URL with another database."""
+    parts = conninfo_to_dict(url)
+    parts["dbname"] = name
+    return make_conninfo(**parts)
+
+
+@pytest.fixture
+def samples_dir() -> Path:
+    """The folder of captured provider payloads."""
+    return Path(__file__).parent / "fixtures" / "providers"
