@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from shared.local.lock import is_free, running_pid
 from shared.local.process import StackError
@@ -37,11 +37,14 @@ def start_detached(supervisor: Supervisor) -> int:
         _run(supervisor, write)
     os.close(write)
     os.waitpid(pid, 0)
-    try:
-        return _relay(read)
-    except KeyboardInterrupt:
-        stop(supervisor.state_dir)
-        return 130
+    with os.fdopen(read, errors="replace") as lines:
+        background = int(lines.readline() or 0)
+        try:
+            return _relay(lines)
+        except KeyboardInterrupt:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(background, signal.SIGTERM)
+            return _relay(lines)
 
 
 def stop(state_dir: Path, seconds: float = 90.0) -> bool:
@@ -77,6 +80,7 @@ def _run(supervisor: Supervisor, write: int) -> NoReturn:
         _redirect(str(supervisor.state_dir / "logs" / "supervisor.log"), os.O_WRONLY | os.O_APPEND, 2)
 
     try:
+        os.write(write, f"{os.getpid()}\n".encode())
         _redirect(os.devnull, os.O_RDONLY, 0)
         for descriptor in (1, 2):
             os.dup2(write, descriptor)
@@ -94,12 +98,11 @@ def _redirect(path: str, flags: int, descriptor: int) -> None:
     os.close(opened)
 
 
-def _relay(read: int) -> int:
+def _relay(lines: TextIO) -> int:
     """Print what the background process says until it says how it went."""
-    with os.fdopen(read, errors="replace") as lines:
-        for line in lines:
-            if line.startswith(_OUTCOME):
-                return int(line[1:])
-            sys.stdout.write(line)
-            sys.stdout.flush()
+    for line in lines:
+        if line.startswith(_OUTCOME):
+            return int(line[1:])
+        sys.stdout.write(line)
+        sys.stdout.flush()
     return 1

