@@ -38,7 +38,7 @@ def load() -> Front:
     """The ASGI application of one worker process; granian calls it after the fork."""
     settings = load_settings(os.environ, needs=NEEDS)
     configure_logs("receiver", log_format=settings.log_format, level=settings.log_level)
-    serve_metrics(settings.metrics_port, settings.metrics_host)
+    serve_metrics(settings)
     runtime = Runtime(settings)
     app = create_app(runtime.door, runtime.readiness)
     return Front(app, runtime.door, start=runtime.start, stop=runtime.stop)

@@ -1,22 +1,29 @@
-"""Prometheus metrics: every process serves its own /metrics on its own port."""
+"""Prometheus metrics: every kind of process serves its own /metrics on its own port."""
 
-import socket
-
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from shared.logs import get_logger
+from shared.settings import Settings
 
 log = get_logger(__name__)
 
 
-def serve_metrics(port: int | None, host: str = "127.0.0.1") -> None:
-    """Starts the metrics server of this process in a thread; without a port, does nothing."""
-    if port is None:
+def serve_metrics(settings: Settings) -> None:
+    """Starts the metrics server in a thread of this process; without a METRICS_PORT, does nothing.
+
+    Where several processes are one service (a prefork pool, several receivers), PROMETHEUS_MULTIPROC_DIR names the
+    folder they count in together, which whoever starts them makes and empties; the one with the port answers for all.
+    """
+    if settings.metrics_port is None:
         return
+    registry: CollectorRegistry = REGISTRY
+    if settings.metrics_dir is not None:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=str(settings.metrics_dir))  # type: ignore[no-untyped-call]
     try:
-        start_http_server(port, addr=host)
+        start_http_server(settings.metrics_port, addr=settings.metrics_host, registry=registry)
     except OSError as error:
-        # Two processes of one kind on a host share a setting; the second one works all the same.
-        log.warning("metrics port is taken, this process serves none", port=port, error=socket.error.__name__)
+        log.warning("metrics are not served by this process", port=settings.metrics_port, error=error.strerror)
         return
-    log.info("metrics are served", port=port)
+    log.info("metrics are served", port=settings.metrics_port)

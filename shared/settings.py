@@ -47,6 +47,8 @@ class Settings:
     public_url: str
     metrics_port: int | None
     metrics_host: str
+    #: prometheus_client's folder for processes that count together.
+    metrics_dir: Path | None
     #: How long intake may hold a webhook: more than the hard time limit of its task.
     intake_lease_seconds: int
     #: How long sending may hold a delivery: more than one request's wall clock and the patience of writing its outcome.
@@ -105,6 +107,7 @@ class _SettingsSchema(Schema):
         data_key="METRICS_PORT", load_default=None, allow_none=True, validate=validate.Range(min=1, max=65535)
     )
     metrics_host = fields.String(data_key="METRICS_HOST", load_default="127.0.0.1")
+    metrics_dir = fields.String(data_key="PROMETHEUS_MULTIPROC_DIR", load_default=None)
     intake_lease_seconds = fields.Integer(
         data_key="INTAKE_LEASE_SECONDS", load_default=75, validate=validate.Range(min=2, max=3600)
     )
@@ -132,6 +135,7 @@ class _SettingsSchema(Schema):
     @post_load
     def build(self, data: dict[str, Any], **kwargs: Any) -> Settings:
         data["spool_dir"] = Path(data["spool_dir"])
+        data["metrics_dir"] = Path(data["metrics_dir"]) if data["metrics_dir"] else None
         data["public_url"] = data["public_url"].rstrip("/")
         data["graph_url"] = data["graph_url"].rstrip("/")
         return Settings(**data)

@@ -63,7 +63,7 @@ def _configure_logs(**_: Any) -> None:
 
 @worker_init.connect
 def _serve_metrics(**_: Any) -> None:
-    serve_metrics(process.settings.metrics_port, process.settings.metrics_host)
+    serve_metrics(process.settings)
 
 
 @worker_process_init.connect

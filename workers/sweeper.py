@@ -125,7 +125,7 @@ def main() -> None:
     """The entry point: reads the environment, sweeps, and stops at SIGTERM or SIGINT."""
     settings = load_settings(os.environ, needs=NEEDS)
     configure_logs("sweeper", log_format=settings.log_format, level=settings.log_level)
-    serve_metrics(settings.metrics_port, settings.metrics_host)
+    serve_metrics(settings)
     runtime = build_runtime(settings, process="sweeper", connections=4)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runtime.stopping.set())
