@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from shared.capi.answers import Answer, PauseReason, Verdict, no_answer, not_sent, proves_access, read_answer
 from shared.capi.verdicts import CODES, RANGES, SUBCODES_OF_100
 
-TABLE: dict[str, Any] = json.loads(Path("tests/fixtures/capi/meta-error-codes.json").read_text())
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "capi"
+TABLE: dict[str, Any] = json.loads((FIXTURES / "meta-error-codes.json").read_text())
 RESET = "connection reset"
 
 
