@@ -32,6 +32,10 @@ def _of(meaning: Meaning) -> Reason:
 _NOTHING = "Nothing: this is as it should be."
 _BY_ITSELF = "Nothing: it is tried again by itself."
 _FIX_AND_SEND = "Correct the conversion at its source, then send it again by hand."
+_CANNOT_DECRYPT = _reason(
+    "It was encrypted with a key this process does not have.",
+    "Put the old key back into TOKEN_KEYS or SECRET_KEYS and restart.",
+)
 _COMPARE = "Compare with Events Manager, then settle it by hand as accepted, not taken or to be sent again."
 
 SKIPPED: Mapping[str, Reason] = MappingProxyType(
@@ -167,6 +171,8 @@ PAUSES: Mapping[str, Reason] = MappingProxyType(
             "Set the id; it is in WhatsApp Manager under account settings.",
         ),
         "waba_id_malformed": _reason("The WhatsApp Business Account id is not a number.", "Correct the id."),
+        "credential_missing": _reason("The dataset has no token.", "Give the dataset a credential."),
+        "cannot_decrypt": _CANNOT_DECRYPT,
         "page_id_malformed": _reason("The Page id is not a number.", "Correct the id."),
     }
 )
@@ -178,9 +184,21 @@ WEBHOOKS: Mapping[str, Reason] = MappingProxyType(
             code: _reason(words, "Check that this channel's URL is set at the right provider, then replay it.")
             for code, words in UNPARSABLE.items()
         },
-        "crashed": _reason(
+        "unknown_provider": _reason(
+            "The channel is gone, or names a provider this version does not have.",
+            "Restore the channel or correct its provider, then replay the webhook.",
+        ),
+        "cannot_decrypt": _CANNOT_DECRYPT,
+        "adapter_failed": _reason(
+            "The provider's adapter failed on this body, which is a defect of ours.",
+            "Report it, and replay the webhook after the correction.",
+        ),
+        "cannot_be_stored": _reason(
+            "What the body holds could not be stored.", "Report it, and replay the webhook after the correction."
+        ),
+        "crashed_intake": _reason(
             "Five workers died while reading this body alone.",
-            "Report it, and replay it after the correction.",
+            "Report it, and replay the webhook after the correction.",
         ),
     }
 )

@@ -191,6 +191,23 @@ def test_what_passes_our_checks_can_be_built_and_read_as_json() -> None:
             assert json.loads(build_body([build_event(event, dataset)]))["data"][0]["event_id"] == event.event_id
 
 
+@given(
+    event_name=st.sampled_from([*META_NAMES, "Schedule"]),
+    click_id=st.none() | st.text(max_size=40),
+    event_id=st.text(max_size=40),
+    value=st.none() | st.decimals(),
+    currency=st.none() | st.sampled_from(["EUR", "usd", "MRU", ""]),
+    order_id=st.none() | st.text(),
+    custom_data=st.none() | st.dictionaries(st.text(), st.text() | st.decimals() | st.floats()),
+    dataset=st.sampled_from([WHATSAPP, PAGE, GUIDE]),
+)
+def test_an_event_that_passes_our_checks_never_fails_to_be_built(dataset: DatasetProfile, **facts: Any) -> None:
+    event = make_event(**facts)
+    if validate_event(event, dataset, now=NOW) is None:
+        sent = json.loads(build_body([build_event(event, dataset)]))["data"][0]
+        assert sent["user_data"]["ctwa_clid"] == event.click_id
+
+
 @pytest.mark.parametrize(
     ("waba_id", "page_id", "problem"),
     [
