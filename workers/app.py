@@ -63,6 +63,8 @@ def _configure_logs(**_: Any) -> None:
 
 @worker_init.connect
 def _serve_metrics(**_: Any) -> None:
+    # Celery sets up logging after this; its first line should have our form already.
+    _configure_logs()
     serve_metrics(process.settings)
 
 
