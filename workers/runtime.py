@@ -5,16 +5,21 @@ Built once a process, after the fork.
 
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg_pool import ConnectionPool
 
+from shared.capi.versions import VersionState, check_version
 from shared.crypto import HashRing, KeyRing
 from shared.db.pool import open_pool
+from shared.logs import get_logger
 from shared.queue import Bell, make_publisher, make_redis
 from shared.settings import Settings
 from workers.capi.client import GraphClient
 from workers.identities import Identities
+
+log = get_logger(__name__)
 
 NEEDS = frozenset({"DATABASE_URL", "REDIS_URL", "TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS"})
 
@@ -42,6 +47,9 @@ def build_runtime(
     settings: Settings, *, process: str, connections: int, stopping: threading.Event | None = None
 ) -> Runtime:
     """Opens the handles of this process. Nothing connects before it is used."""
+    version = check_version(settings.graph_version, datetime.now(UTC).date())
+    if version.state is not VersionState.OK:
+        log.warning("graph version needs attention", state=version.state.value, detail=version.text)
     secret_ring = KeyRing(settings.secret_keys, name="SECRET_KEYS")
     return Runtime(
         settings=settings,
