@@ -19,6 +19,14 @@ COMMANDS = {
     "credentials": "console.cli.credentials:credentials",
     "datasets": "console.cli.datasets:datasets",
     "channels": "console.cli.channels:channels",
+    "apply": "console.cli.apply:apply",
+    "send-sample": "console.cli.samples:send_sample",
+    "parse": "console.cli.parse:parse",
+    "status": "console.cli.status:status",
+    "deliveries": "console.cli.deliveries:deliveries",
+    "delivery": "console.cli.deliveries:delivery",
+    "webhooks": "console.cli.webhooks:webhooks",
+    "webhook": "console.cli.webhooks:webhook",
 }
 
 

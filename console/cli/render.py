@@ -71,6 +71,11 @@ def age(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
+def money(value: Decimal | None, currency: str | None) -> str:
+    """A value with its currency, or a dash."""
+    return "-" if value is None else f"{value:f} {currency}"
+
+
 def _cell(value: object) -> Text:
     return Text(plain(value))
 

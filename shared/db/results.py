@@ -1,8 +1,126 @@
-"""Reading across the tables: what became of every message. Nothing here writes."""
+"""Reading across the tables: what became of every message. Nothing here writes.
 
+Lists go newest first and continue after the last row of the page before (keyset pagination), however large a table is.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFilter:
+    """Which deliveries; what isn't said doesn't matter. `test` None is both, times are aware."""
+
+    states: Sequence[str] = ()
+    reason: str | None = None
+    dataset_id: int | None = None
+    channel_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    test: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRow:
+    """One delivery, with the names around it. `next_attempt_at` is None as well when nothing is planned."""
+
+    id: int
+    conversion_id: UUID
+    created_at: datetime
+    state: str
+    reason: str | None
+    event_name: str
+    event_id: str
+    event_time: datetime
+    dataset: str
+    channel: str
+    value: Decimal | None
+    currency: str | None
+    attempts: int
+    next_attempt_at: datetime | None
+    dry_run_at: datetime | None
+    accepted_at: datetime | None
+    finished_at: datetime | None
+    last_http_status: int | None
+    last_code: int | None
+    last_subcode: int | None
+    last_trace_id: str | None
+    last_message: str | None
+    is_test: bool
+
+
+_DELIVERY = """
+select d.id, d.conversion_id, d.created_at, d.state, d.reason, d.event_name, d.event_id, d.event_time,
+       s.name as dataset, ch.name as channel, c.value, c.currency, d.attempts,
+       nullif(d.next_attempt_at, 'infinity') as next_attempt_at, d.dry_run_at, d.accepted_at, d.finished_at,
+       d.last_http_status, d.last_code, d.last_subcode, d.last_trace_id, d.last_message, d.is_test
+from deliveries d
+join datasets s on s.id = d.dataset_id
+join conversions c on c.id = d.conversion_id
+join channels ch on ch.id = c.channel_id
+"""
+
+
+def list_deliveries(
+    conn: psycopg.Connection[Any],
+    which: DeliveryFilter,
+    *,
+    limit: int,
+    after: tuple[datetime, int] | None = None,
+) -> list[DeliveryRow]:
+    """Up to `limit` deliveries, newest first; `after` is (created_at, id) of the last one already seen."""
+    conditions = {
+        "d.state = any(%(states)s)": bool(which.states),
+        "d.reason = %(reason)s": which.reason is not None,
+        "d.dataset_id = %(dataset)s": which.dataset_id is not None,
+        "c.channel_id = %(channel)s": which.channel_id is not None,
+        "d.created_at >= %(since)s": which.since is not None,
+        "d.created_at < %(until)s": which.until is not None,
+        "d.is_test = %(test)s": which.test is not None,
+        "(d.created_at, d.id) < (%(after_time)s, %(after_id)s)": after is not None,
+    }
+    with conn.cursor(row_factory=class_row(DeliveryRow)) as cursor:
+        cursor.execute(
+            sql.SQL(f"{_DELIVERY} {_where(conditions)} order by d.created_at desc, d.id desc limit %(limit)s"),
+            {
+                "states": list(which.states),
+                "reason": which.reason,
+                "dataset": which.dataset_id,
+                "channel": which.channel_id,
+                "since": which.since,
+                "until": which.until,
+                "test": which.test,
+                "after_time": after and after[0],
+                "after_id": after and after[1],
+                "limit": limit,
+            },
+        )
+        return cursor.fetchall()
+
+
+def deliveries_named(conn: psycopg.Connection[Any], reference: str) -> list[DeliveryRow]:
+    """The delivery of this id of ours, or else those of this event id."""
+    with conn.cursor(row_factory=class_row(DeliveryRow)) as cursor:
+        if re.fullmatch("[0-9]{1,18}", reference):
+            found = cursor.execute(f"{_DELIVERY} where d.id = %s", [int(reference)]).fetchall()
+            if found:
+                return found
+        return cursor.execute(f"{_DELIVERY} where d.event_id = %s order by d.id", [reference]).fetchall()
+
+
+def deliveries_of(conn: psycopg.Connection[Any], conversion_id: UUID) -> list[DeliveryRow]:
+    """The deliveries of one conversion, one for each dataset it goes to."""
+    with conn.cursor(row_factory=class_row(DeliveryRow)) as cursor:
+        return cursor.execute(f"{_DELIVERY} where d.conversion_id = %s order by d.id", [conversion_id]).fetchall()
 
 
 def states_of_dataset(conn: psycopg.Connection[Any], dataset_id: int) -> dict[str, int]:
@@ -12,3 +130,113 @@ def states_of_dataset(conn: psycopg.Connection[Any], dataset_id: int) -> dict[st
         [dataset_id],
     ).fetchall()
     return {state: int(count) for state, count in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookFilter:
+    """Which webhooks; what isn't said doesn't matter."""
+
+    states: Sequence[str] = ()
+    channel_id: int | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookRow:
+    """One webhook without its body. The counts are None until intake has read it."""
+
+    id: UUID
+    received_at: datetime
+    channel_id: int
+    channel: str | None
+    provider: str | None
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body_bytes: int
+    state: str
+    reason: str | None
+    crashes: int
+    messages: int | None
+    automatic_events: int | None
+    duplicates: int | None
+    ignored: dict[str, int] | None
+    finished_at: datetime | None
+
+
+_WEBHOOK = """
+select w.id, w.received_at, w.source_id as channel_id, ch.name as channel, ch.provider, w.method, w.path, w.query,
+       w.headers, w.body_bytes, w.state, w.reason, w.crashes, w.messages, w.automatic_events, w.duplicates, w.ignored,
+       w.finished_at
+from webhooks w left join channels ch on w.source = 'channel' and ch.id = w.source_id
+"""
+
+
+def list_webhooks(
+    conn: psycopg.Connection[Any],
+    which: WebhookFilter,
+    *,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+) -> list[WebhookRow]:
+    """Up to `limit` webhooks, newest first; `after` is (received_at, id) of the last one already seen."""
+    conditions = {
+        "w.state = any(%(states)s)": bool(which.states),
+        "w.source = 'channel' and w.source_id = %(channel)s": which.channel_id is not None,
+        "w.received_at >= %(since)s": which.since is not None,
+        "(w.received_at, w.id) < (%(after_time)s, %(after_id)s)": after is not None,
+    }
+    with conn.cursor(row_factory=class_row(WebhookRow)) as cursor:
+        cursor.execute(
+            sql.SQL(f"{_WEBHOOK} {_where(conditions)} order by w.received_at desc, w.id desc limit %(limit)s"),
+            {
+                "states": list(which.states),
+                "channel": which.channel_id,
+                "since": which.since,
+                "after_time": after and after[0],
+                "after_id": after and after[1],
+                "limit": limit,
+            },
+        )
+        return cursor.fetchall()
+
+
+def webhook_by_id(conn: psycopg.Connection[Any], webhook_id: UUID) -> WebhookRow | None:
+    """The webhook of this id, if it hasn't been deleted."""
+    with conn.cursor(row_factory=class_row(WebhookRow)) as cursor:
+        return cursor.execute(f"{_WEBHOOK} where w.id = %s", [webhook_id]).fetchone()
+
+
+def webhook_body(conn: psycopg.Connection[Any], webhook: WebhookRow) -> bytes:
+    """A webhook's body, sealed under SECRET_KEYS."""
+    row = conn.execute(
+        "select body from webhooks where received_at = %s and id = %s", [webhook.received_at, webhook.id]
+    ).fetchone()
+    return bytes(row[0]) if row else b""
+
+
+def count_rejected_webhooks(conn: psycopg.Connection[Any], *, within: timedelta) -> int:
+    """How many webhooks of late could not be read; those of test channels are left out."""
+    row = conn.execute(
+        """
+        select count(*) from webhooks w left join channels ch on w.source = 'channel' and ch.id = w.source_id
+        where w.state = 'rejected' and w.received_at > now() - %s and ch.is_test is not true
+        """,
+        [within],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def day_dropped_at(conn: psycopg.Connection[Any], received_at: datetime) -> datetime | None:
+    """When the webhooks of that day were deleted, as upkeep wrote down; None if it didn't."""
+    row = conn.execute(
+        "select max(at) from audit_log where subject = %s and action = 'webhooks.drop'",
+        [f"webhooks_{received_at:%Y%m%d}"],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _where(conditions: dict[str, bool]) -> str:
+    chosen = [condition for condition, wanted in conditions.items() if wanted]
+    return f"where {' and '.join(chosen)}" if chosen else ""

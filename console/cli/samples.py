@@ -1,0 +1,115 @@
+"""`ctwa send-sample`: try a channel without waiting for a customer."""
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import psycopg
+
+from console.cli import options
+from console.cli.context import Session, session
+from console.cli.render import plain, print_json
+from console.errors import InvalidError, UnavailableError
+from console.samples import Sent, make_samples, post_sample, signed_headers
+from console.setup.channels import channel_named, webhook_url
+from shared.db.channels import Channel
+from shared.db.datasets import dataset_by_id
+from shared.providers.samples import list_samples
+from shared.settings import Settings
+
+
+@click.command("send-sample")
+@click.option("--channel", "name", required=True, metavar="NAME", help="The channel to post to (name or URL key).")
+@click.option(
+    "--case", metavar="CASE", help="Which sample: ad, organic or another one that --list names.  [default: ad]"
+)
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Post this file, as it is.")
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many, each a new message."
+)
+@click.option("--click-id", metavar="ID", help="Click id to put in; a second message with it makes no second lead.")
+@click.option("--phone", metavar="DIGITS", help="Who writes.  [default: the sample's, or made-up people]")
+@click.option("--url", metavar="BASE", help="The receiver's address.  [default: the local stack's, or PUBLIC_URL]")
+@click.option("--live", is_flag=True, help="Go on although the sample would be sent to Meta as a real lead.")
+@click.option("--list", "list_cases", is_flag=True, help="Name the samples of this channel's provider.")
+@options.as_json
+@session
+def send_sample(
+    session: Session,
+    /,
+    name: str,
+    case: str | None,
+    file: Path | None,
+    count: int,
+    click_id: str | None,
+    phone: str | None,
+    url: str | None,
+    live: bool,
+    list_cases: bool,
+    as_json: bool,
+) -> None:
+    """Post a sample webhook to a running receiver, signed as the channel's provider signs.
+
+    Exit code 1 unless every one was answered with 200. JSON: {url, sent: [{status, answer, milliseconds, problem}]};
+    with --list a list of names.
+    """
+    if file and (case or click_id or phone):
+        raise InvalidError("--file is posted as it is; --case, --click-id and --phone don't go with it.")
+    settings = session.settings("SECRET_KEYS")
+    ring = session.secret_ring()
+    with session.database() as conn:
+        channel = channel_named(conn, name)
+        if not (live or list_cases):
+            _refuse_real_leads(conn, channel, settings)
+    if list_cases:
+        names = list_samples(channel.provider)
+        print_json(names) if as_json else click.echo("\n".join(names))
+        return
+    target = webhook_url(_base(session, url), channel.key)
+    bodies = (
+        [file.read_bytes()] * count
+        if file
+        else make_samples(channel.provider, case or "ad", count=count, click_id=click_id, phone=phone)
+    )
+    sent = [post_sample(target, body, signed_headers(ring, channel, target, body)) for body in bodies]
+    _report(channel, target, sent, as_json=as_json)
+
+
+def _base(session: Session, url: str | None) -> str:
+    settings = session.settings()
+    base = url or (session.stack.addresses.get("receiver") if session.stack else None) or settings.public_url
+    if not base:
+        raise InvalidError("Where is the receiver? Give --url, or set PUBLIC_URL.")
+    return base.rstrip("/")
+
+
+def _refuse_real_leads(conn: psycopg.Connection[Any], channel: Channel, settings: Settings) -> None:
+    """A sample through a live channel would be reported to Meta as a lead that nobody is."""
+    dataset = dataset_by_id(conn, channel.dataset_id) if channel.dataset_id else None
+    to_meta = (urlsplit(settings.graph_url).hostname or "").endswith("facebook.com")
+    if dataset and to_meta and dataset.sending == "on" and not (channel.is_test or dataset.is_test):
+        raise InvalidError(
+            f"{channel.name} is live: the sample would be sent to Meta. Use a test channel (--test when it is added),"
+            f" try without sending (ctwa datasets set {dataset.name} --sending dry-run), or say --live."
+        )
+
+
+def _report(channel: Channel, url: str, sent: list[Sent], *, as_json: bool) -> None:
+    good = [one for one in sent if one.status == 200]
+    if as_json:
+        print_json({"url": url, "sent": [one.__dict__ for one in sent]})
+    else:
+        click.echo(f"posted to {url}")
+        for one in sent[:20]:
+            what = f"HTTP {one.status}" if one.status else f"no answer ({one.problem})"
+            click.echo(f"  {what} in {one.milliseconds} ms{f': {plain(one.answer)}' if one.answer else ''}")
+        if len(sent) > 20:
+            click.echo(f"  … and {len(sent) - 20} more; answered with 200: {len(good)} of {len(sent)}")
+        if good:
+            click.echo(f"Next: ctwa deliveries --channel {channel.name!r} --since 10min")
+    if any(one.status is None for one in sent):
+        raise UnavailableError("The receiver didn't answer. Is it running? --url names its address.")
+    if len(good) < len(sent):
+        sys.exit(1)

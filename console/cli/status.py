@@ -1,0 +1,95 @@
+"""`ctwa status`: whether all is well, and what to do if not."""
+
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import click
+from redis.exceptions import RedisError
+
+from console.cli import options
+from console.cli.context import Session, session
+from console.cli.render import age, plain, print_fields, print_json
+from console.errors import UnavailableError
+from console.status import look, look_at_spool, look_at_version, problems
+from shared.queue import make_redis
+
+
+@click.command()
+@options.as_json
+@session
+def status(session: Session, as_json: bool) -> None:
+    """Say whether all is well, and what to do if not. Exit code 1 when something needs attention.
+
+    JSON: {ok, problems: [{what, next_step}], version, local_stack, database: ok, redis: ok|away|not set,
+    processes: [{process, seconds_ago}], backlog: {webhooks, deliveries: {waiting, oldest_seconds}},
+    deliveries: {state: count}, test_deliveries, rejected_webhooks, paused_datasets, unready_datasets,
+    unsigned_channels, graph: {version, state, text}, spool: {bytes, set_aside}}. Without a usable database: {ok: false,
+    problems, version, database}.
+    """
+    report: dict[str, Any] = {"ok": False, "problems": [], "version": version("ctwa-attribution")}
+    try:
+        _fill(session, report)
+    except UnavailableError as error:
+        report |= {"problems": [{"what": str(error), "next_step": "Mend this first."}], "database": "away"}
+    report["ok"] = not report["problems"]
+    if as_json:
+        print_json(report)
+    else:
+        _echo(report)
+    if not report["ok"]:
+        sys.exit(1)
+
+
+def _fill(session: Session, report: dict[str, Any]) -> None:
+    settings = session.settings("DATABASE_URL")
+    with session.database() as conn:
+        report |= look(conn)
+    report["database"] = "ok"
+    report["redis"] = _redis(settings.redis_url)
+    report["local_stack"] = str(session.stack.state_dir) if session.stack else None
+    report["graph"] = look_at_version(settings.graph_version, datetime.now(UTC).date())
+    report["spool"] = look_at_spool(settings.spool_dir)
+    report["problems"] = problems(report)
+
+
+def _redis(url: str) -> str:
+    if not url:
+        return "not set"
+    try:
+        make_redis(url).ping()
+    except (RedisError, OSError):
+        return "away"
+    return "ok"
+
+
+def _echo(report: dict[str, Any]) -> None:
+    fields: dict[str, object] = {"version": report["version"], "database": report["database"]}
+    if report["database"] == "ok":
+        backlog = report["backlog"]
+        fields |= {
+            "redis": report["redis"],
+            "processes": _joined(f"{one['process']} {age(one['seconds_ago'])} ago" for one in report["processes"]),
+            **{f"{kind} waiting": _waiting(backlog[kind]) for kind in ("webhooks", "deliveries")},
+            "deliveries": _joined(f"{count} {state}" for state, count in report["deliveries"].items()),
+            "test deliveries": report["test_deliveries"],
+            "unsigned channels": _joined(report["unsigned_channels"]),
+            "Graph API": report["graph"]["text"],
+        }
+    print_fields(fields)
+    if report["ok"]:
+        click.echo("\nAll is well.")
+        return
+    click.echo("\nNeeds attention:")
+    for problem in report["problems"]:
+        click.echo(f"  {plain(problem['what'])}\n    What to do: {plain(problem['next_step'])}")
+
+
+def _joined(parts: Any) -> str:
+    return ", ".join(parts)
+
+
+def _waiting(backlog: dict[str, Any]) -> str:
+    waiting = backlog["waiting"]
+    return f"{waiting}, the oldest for {age(backlog['oldest_seconds'])}" if waiting else "none"

@@ -1,0 +1,76 @@
+"""Sending a sample webhook as its provider would: made new, signed, posted to a running receiver."""
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import requests
+
+from console.errors import InvalidError
+from shared.crypto import KeyRing
+from shared.db.channels import Channel, open_secrets
+from shared.providers import get_provider
+from shared.providers.base import Request
+from shared.providers.samples import UnknownSampleError, load_sample
+
+_TIMEOUT = (3.0, 15.0)
+_ANSWER_BYTES = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What came of one posted webhook; `status` is None when nobody answered, and `problem` says why."""
+
+    status: int | None
+    answer: str
+    milliseconds: int
+    problem: str | None = None
+
+
+def make_samples(
+    provider: str, case: str, *, count: int, click_id: str | None = None, phone: str | None = None
+) -> Iterator[bytes]:
+    """Yields `count` bodies of a sample, each a new message. Several come from as many made-up people.
+
+    Raises InvalidError for an unknown case.
+    """
+    now = datetime.now(UTC)
+    for number in range(count):
+        sender = phone or (f"1555{secrets.randbelow(10**7):07d}" if count > 1 else None)
+        try:
+            yield load_sample(provider, case, now=now + timedelta(microseconds=number), click_id=click_id, phone=sender)
+        except UnknownSampleError as error:
+            raise InvalidError(str(error)) from error
+
+
+def signed_headers(ring: KeyRing, channel: Channel, url: str, body: bytes) -> Mapping[str, str]:
+    """The headers the provider would send with this body. An unsigned channel's have no signature.
+
+    Raises CannotDecrypt.
+    """
+    form = not body.lstrip().startswith((b"{", b"["))
+    headers = {"Content-Type": "application/x-www-form-urlencoded" if form else "application/json"}
+    if channel.unsigned:
+        return headers
+    request = Request(method="POST", headers={"content-type": headers["Content-Type"]}, body=body, url=url)
+    held = open_secrets(ring, channel.secrets)
+    return {**headers, **get_provider(channel.provider).sign(request, held[0] if held else {})}
+
+
+def post_sample(url: str, body: bytes, headers: Mapping[str, str]) -> Sent:
+    """Posts one body to a receiver; never raises for what the network does."""
+    started = time.monotonic()
+    with requests.Session() as http:
+        http.trust_env = False
+        try:
+            response = http.post(url, data=body, headers=dict(headers), timeout=_TIMEOUT, allow_redirects=False)
+        except requests.RequestException as error:
+            return Sent(status=None, answer="", milliseconds=_since(started), problem=type(error).__name__)
+        answer = response.content[:_ANSWER_BYTES].decode("utf-8", "replace")
+        return Sent(status=response.status_code, answer=answer, milliseconds=_since(started))
+
+
+def _since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
