@@ -130,7 +130,7 @@ def test_root_runs_postgres_in_a_namespace_or_as_nobody_and_may_change_between_t
     for number, choice in enumerate(choices):
         monkeypatch.setattr(postgres, "_privileges", lambda binaries, home, choice=choice: choice)
         with running_postgres(tmp_path / "home", durable=False) as url:
-            pid = scalar(url, "select pg_backend_pid()")
+            pid = int((tmp_path / "home" / "pg18" / "postmaster.pid").read_text().split()[0])
             outside = Path(f"/proc/{pid}").stat().st_uid
             assert (outside == 0) is (choice is Privileges.NAMESPACE)
             with psycopg.connect(url) as conn:

@@ -25,6 +25,17 @@ if os.fork() == 0:
 while True:
     time.sleep(60)
 """
+NOTHING = {"step": "true"}
+# Is ready only once another has started too.
+MEETING = """
+import pathlib, signal, time
+folder = pathlib.Path({folder!r})
+(folder / "{own}.there").touch()
+while not (folder / "{other}.there").exists():
+    time.sleep(0.01)
+(folder / "{own}.met").touch()
+signal.pause()
+"""
 # Says when it was asked to stop, in a file that all share.
 WITNESS = """
 import signal, sys, pathlib
@@ -76,6 +87,17 @@ def test_tiers_stop_in_reverse_and_a_step_runs_between_them(harness):
     assert order.read_text() == "step high low "
 
 
+def test_the_processes_of_a_tier_start_together(harness):
+    def waits_for(own, other):
+        return row(own, MEETING.format(folder=str(harness.folder), own=own, other=other), ready_file=met(own))
+
+    def met(name):
+        return str(harness.folder / f"{name}.met")
+
+    _, stack = harness.up([waits_for("one", "two"), waits_for("two", "one")])
+    assert stack.ready
+
+
 def test_output_goes_to_the_log_and_with_a_prefix_to_the_terminal(harness):
     code = "import signal; print('good morning'); print('no line end', end=''); signal.pause()"
     started, _ = harness.up([row("talker", code), row("a")])
@@ -122,14 +144,15 @@ def test_what_a_killed_process_left_running_is_gone_before_it_is_started_again(h
 
 
 @pytest.mark.parametrize(
-    ("code", "options", "reason"),
+    ("then", "options", "reason"),
     [
-        ("print('no such table'); raise SystemExit(7)", {}, "late exited with code 7 before it was ready"),
-        ("import signal; print('no such table'); signal.pause()", {"ready_seconds": 1}, "late was not ready in 1 s"),
+        ("exit 7", {}, "late exited with code 7 before it was ready"),
+        ("exec sleep 600", {"ready_seconds": 3}, "late was not ready in 3 s"),
     ],
 )
-def test_a_start_that_fails_says_why_and_stops_everything(harness, code, options, reason):
-    started = harness.start([row("first"), row("late", code, ready_file="/nonexistent", **options), row("never")])
+def test_a_start_that_fails_says_why_and_stops_everything(harness, then, options, reason):
+    late = {"name": "late", "command": ["sh", "-c", f"echo no such table; {then}"], "ready_file": "/nonexistent"}
+    started = harness.start([row("first"), late | options, {"step": "true"}, row("never")])
     output = started.communicate(timeout=20)[0]
     assert started.returncode == 1
     assert reason in output
