@@ -16,6 +16,9 @@ from workers.runtime import NEEDS, Runtime, build_runtime
 #: How often beat looks after what rings alone would not: a sign of life through the broker, and tidying up.
 TICK_SECONDS = 20
 PRUNE_SECONDS = 600
+PROBE_SECONDS = 60
+#: Nobody rings for it: only beat asks for probes.
+PROBE_TASK = "upkeep.probe"
 
 
 class _Process:
@@ -47,6 +50,11 @@ def make_app(settings: Settings) -> Celery:
         beat_schedule={
             "intake": {"task": TASKS[Work.INTAKE], "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
             "sending": {"task": TASKS[Work.SENDING], "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
+            "probe": {
+                "task": PROBE_TASK,
+                "schedule": PROBE_SECONDS,
+                "options": {"queue": Work.UPKEEP.value, "expires": PROBE_SECONDS},
+            },
             "prune": {"task": TASKS[Work.UPKEEP], "schedule": PRUNE_SECONDS, "options": {"expires": PRUNE_SECONDS}},
         },
     )

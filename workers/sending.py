@@ -20,11 +20,9 @@ from shared.capi.payload import (
     OutgoingEvent,
     build_body,
     build_event,
-    dataset_problem,
     redact_body,
     validate_event,
 )
-from shared.crypto import CannotDecrypt
 from shared.db.credentials import Credential, credential_by_id
 from shared.db.datasets import Dataset, dataset_by_id, pause_dataset
 from shared.db.deliveries import (
@@ -43,6 +41,7 @@ from shared.domain.deliveries import Cause, SplitGuard, is_aged, split
 from shared.ids import uuid7
 from shared.logs import get_logger
 from shared.queue import Work
+from workers.access import NoAccess, open_access
 from workers.metrics import DELIVERIES, REQUEST_SECONDS, REQUESTS
 from workers.runtime import Runtime
 from workers.settling import Part, Settled, hold, put_back, settle_part, write_answer
@@ -63,15 +62,6 @@ class Claim:
     dataset: Dataset
     credential: Credential | None
     deliveries: list[ClaimedDelivery]
-
-    @property
-    def profile(self) -> DatasetProfile:
-        dataset = self.dataset
-        return DatasetProfile(
-            profile="guide" if dataset.profile == "guide" else "whatsapp",
-            waba_id=dataset.waba_id,
-            page_id=dataset.page_id,
-        )
 
 
 def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS) -> int:
@@ -105,14 +95,14 @@ def _load(runtime: Runtime, token: UUID, dataset_id: int) -> Claim:
 
 def send_claim(runtime: Runtime, claim: Claim) -> None:
     """Sends what this claim holds, or puts it back with the reason why it can't be sent."""
-    access_token, reason, detail = _access(runtime, claim)
-    if reason is not None:
+    access = open_access(runtime.token_ring, claim.dataset, claim.credential)
+    if isinstance(access, NoAccess):
         with runtime.pool.connection() as conn:
-            pause_dataset(conn, claim.dataset.id, reason=reason, detail=detail)
+            pause_dataset(conn, claim.dataset.id, reason=access.pause.value, detail=access.detail)
             release_deliveries(conn, claim.token)
-        log.warning("dataset paused", dataset=claim.dataset.name, reason=reason, detail=detail)
+        log.warning("dataset paused", dataset=claim.dataset.name, reason=access.pause.value, detail=access.detail)
         return
-    part, unfit = _build(claim, now=datetime.now(UTC))
+    part, unfit = _build(claim, access.profile, now=datetime.now(UTC))
     dry_run = "dry-run" in (claim.dataset.sending, runtime.settings.sending)
     with runtime.pool.connection() as conn:
         settle_deliveries(conn, claim.token, unfit)
@@ -122,25 +112,12 @@ def send_claim(runtime: Runtime, claim: Claim) -> None:
         DELIVERIES.labels(outcome.state).inc()
     if part and not dry_run:
         try:
-            _send_parts(runtime, claim, access_token, part)
+            _send_parts(runtime, claim, access.token, part)
         except LostLease as error:
             log.warning("lease lost before a request, nothing was sent", dataset=claim.dataset.name, error=str(error))
 
 
-def _access(runtime: Runtime, claim: Claim) -> tuple[str, str | None, str | None]:
-    """The token to send with; or the reason and detail of a pause, when the set-up can't work."""
-    problem = dataset_problem(claim.profile)
-    if problem is not None:
-        return "", "link", problem
-    if claim.credential is None:
-        return "", "token", "credential_missing"
-    try:
-        return runtime.token_ring.open(claim.credential.token).decode(), None, None
-    except CannotDecrypt:
-        return "", "token", "cannot_decrypt"
-
-
-def _build(claim: Claim, *, now: datetime) -> tuple[Part, list[Outcome]]:
+def _build(claim: Claim, profile: DatasetProfile, *, now: datetime) -> tuple[Part, list[Outcome]]:
     """The events to send, and the outcomes of those that Meta would surely refuse."""
     part: Part = []
     unfit = []
@@ -154,13 +131,13 @@ def _build(claim: Claim, *, now: datetime) -> tuple[Part, list[Outcome]]:
             currency=delivery.currency,
             order_id=delivery.order_id,
         )
-        reason = validate_event(event, claim.profile, now=now)
+        reason = validate_event(event, profile, now=now)
         if is_aged(delivery.event_time, now):
             unfit.append(Outcome(id=delivery.id, state="expired", reason="expired"))
         elif reason is not None:
             unfit.append(Outcome(id=delivery.id, state="rejected", reason=reason))
         else:
-            part.append((delivery, build_event(event, claim.profile)))
+            part.append((delivery, build_event(event, profile)))
     return part, unfit
 
 

@@ -3,8 +3,8 @@
 from celery import shared_task
 
 from shared.queue import TASKS, Work
-from workers import intake, sending, upkeep
-from workers.app import process
+from workers import intake, probes, sending, upkeep
+from workers.app import PROBE_TASK, process
 from workers.heartbeat import beat_at_most
 
 
@@ -28,3 +28,9 @@ def drain_sending() -> None:
 def prune() -> None:
     """Makes days ahead, drops old ones, and deletes what is kept for hours only."""
     upkeep.prune(process.runtime())
+
+
+@shared_task(name=PROBE_TASK)
+def probe() -> None:
+    """Asks Meta whether tokens still work, where that is due."""
+    probes.probe_due(process.runtime())

@@ -57,7 +57,7 @@ def rotate(session: Session, name: str, token_file: str | None) -> None:
 def list_(session: Session, as_json: bool) -> None:
     """List the credentials; never their tokens.
 
-    JSON: a list of {name, datasets, usage_percent, throttled_until, probed_at, probe_result}.
+    JSON: a list of {name, datasets, usage_percent, throttled_until}.
     """
     with session.database() as conn:
         datasets = all_datasets(conn)
@@ -67,8 +67,6 @@ def list_(session: Session, as_json: bool) -> None:
                 "datasets": [one.name for one in datasets if one.credential_id == credential.id],
                 "usage_percent": credential.usage_percent,
                 "throttled_until": credential.throttled_until,
-                "probed_at": credential.probed_at,
-                "probe_result": credential.probe_result,
             }
             for credential in all_credentials(conn)
         ]
@@ -76,15 +74,13 @@ def list_(session: Session, as_json: bool) -> None:
         print_json(rows)
         return
     print_table(
-        ("NAME", "DATASETS", "USAGE", "THROTTLED UNTIL", "PROBED", "RESULT"),
+        ("NAME", "DATASETS", "USAGE", "THROTTLED UNTIL"),
         [
             (
                 row["name"],
                 ", ".join(row["datasets"]),
                 "-" if row["usage_percent"] is None else f"{row['usage_percent']} %",
                 row["throttled_until"],
-                row["probed_at"],
-                row["probe_result"],
             )
             for row in rows
         ],

@@ -18,11 +18,9 @@ class Credential:
     token: bytes
     usage_percent: int | None
     throttled_until: datetime | None
-    probed_at: datetime | None
-    probe_result: str | None
 
 
-_COLUMNS = "id, name, token, usage_percent, throttled_until, probed_at, probe_result"
+_COLUMNS = "id, name, token, usage_percent, throttled_until"
 
 
 def all_credentials(conn: psycopg.Connection[Any]) -> list[Credential]:
@@ -52,7 +50,7 @@ def save_credential(conn: psycopg.Connection[Any], name: str, token: bytes) -> i
         """
         insert into credentials (name, token) values (%s, %s)
         on conflict (name) do update set token = excluded.token, usage_percent = null, throttled_until = null,
-            probed_at = null, probe_result = null, updated_at = now()
+            updated_at = now()
         returning id
         """,
         [name, token],

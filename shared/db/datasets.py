@@ -34,12 +34,16 @@ class Dataset:
     paused_until: datetime | None
     failures: int
     pauses: int
+    probed_at: datetime | None
+    #: What the last probe showed: `ok`, or a reason code.
+    probe_result: str | None
 
 
 _COLUMNS = (
     "id, name, meta_id, kind, profile, waba_id, page_id, credential_id, sending, batch_max, in_flight_max,"
     " unknown_policy, test_event_code, is_test, pause_reason, pause_detail, paused_at,"
-    " nullif(paused_until, '9999-12-31') as paused_until, failures, pauses"
+    " nullif(paused_until, '9999-12-31') as paused_until, failures, pauses, probed_at,"
+    " probe_result"
 )
 
 
@@ -162,3 +166,28 @@ def forget_failures(conn: psycopg.Connection[Any], dataset_id: int) -> None:
         """,
         [dataset_id],
     )
+
+
+def claim_probes(conn: psycopg.Connection[Any], *, every_seconds: int, paused_every_seconds: int) -> list[int]:
+    """The datasets whose probe is due, more often while they are paused for what a probe can see the end of.
+
+    They count as probed from now on, so that two probers never take the same one.
+    """
+    rows = conn.execute(
+        """
+        update datasets set probed_at = now() where id in (
+            select id from datasets
+            where credential_id is not null and sending <> 'off'
+              and (probed_at is null or probed_at < now() - make_interval(secs =>
+                   case when pause_reason in ('token', 'permission') then %s else %s end))
+            order by probed_at nulls first limit 50 for update skip locked
+        ) returning id
+        """,
+        [paused_every_seconds, every_seconds],
+    ).fetchall()
+    return [dataset_id for (dataset_id,) in rows]
+
+
+def record_probe(conn: psycopg.Connection[Any], dataset_id: int, result: str) -> None:
+    """Keeps what a probe showed: `ok`, or a reason code."""
+    conn.execute("update datasets set probe_result = %s where id = %s", [result, dataset_id])

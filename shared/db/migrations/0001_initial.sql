@@ -8,8 +8,6 @@ create table credentials (
     token bytea not null,                         -- sealed under TOKEN_KEYS
     usage_percent integer,
     throttled_until timestamptz,
-    probed_at timestamptz,
-    probe_result text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
@@ -36,6 +34,8 @@ create table datasets (
     failures integer not null default 0,          -- requests in a row without a usable answer
     pauses integer not null default 0,            -- meta_down pauses in a row, each twice as long
     last_claimed_at timestamptz,
+    probed_at timestamptz,
+    probe_result text,                            -- ok, or a reason code
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     check ((pause_reason is null) = (paused_until is null)),

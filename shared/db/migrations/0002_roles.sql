@@ -22,9 +22,9 @@ grant insert on webhooks to ctwa_receiver;
 grant select on all tables in schema public to ctwa_worker;
 grant insert, update on webhooks, contacts, contact_identities, messages, touchpoints, conversions, deliveries,
     capi_requests, attempts, heartbeats to ctwa_worker;
-grant update (usage_percent, throttled_until, probed_at, probe_result, updated_at) on credentials to ctwa_worker;
-grant update (pause_reason, pause_detail, paused_at, paused_until, failures, pauses, last_claimed_at, updated_at)
-    on datasets to ctwa_worker;
+grant update (usage_percent, throttled_until, updated_at) on credentials to ctwa_worker;
+grant update (pause_reason, pause_detail, paused_at, paused_until, failures, pauses, last_claimed_at, probed_at,
+    probe_result, updated_at) on datasets to ctwa_worker;
 grant insert on audit_log to ctwa_worker;
 grant delete on contacts, webhooks to ctwa_worker;
 grant execute on function make_webhook_days(date, integer), drop_webhook_days(date) to ctwa_worker;

@@ -42,6 +42,8 @@ class ScriptedGraph:
     script: deque[Any] = field(default_factory=deque)
     rule: Callable[[list[dict[str, Any]]], Any] | None = None
     posted: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    #: What a probe is answered; by default the refusal of empty data that proves access.
+    probe_answer: Any = None
 
     def post_events(self, dataset_meta_id: str, token: str, body: bytes) -> Answer:
         content = json.loads(body)
@@ -52,6 +54,10 @@ class ScriptedGraph:
             return answer
         status, headers, text = answer or (200, {}, json.dumps({"events_received": sent, "fbtrace_id": "A1"}).encode())
         return read_answer(status, headers, text, sent=sent)
+
+    def probe(self, dataset_meta_id: str, token: str) -> Answer:
+        status, headers, text = self.probe_answer or graph_error(400, 100, 2804019)
+        return read_answer(status, headers, text, sent=0)
 
     @property
     def event_ids(self) -> list[str]:
