@@ -44,8 +44,8 @@ class Step:
 class Plan:
     """What to run, in order, and what to tell of it in `stack.json`.
 
-    The processes between two steps are one tier: a tier is stopped together, before the tier that was started
-    before it.
+    The processes between two steps are one tier: they are started together, and stopped together before the tier
+    that was started before them.
     """
 
     items: Sequence[Process | Step]
@@ -123,15 +123,19 @@ class Supervisor:
     def _start_all(self) -> None:
         for item in self._plan.items:
             if isinstance(item, Step):
+                self._wait_until_ready(self._tiers[-1])
                 self._do(item)
                 self._tiers.append([])
             else:
                 member = _Member(item)
                 self._tiers[-1].append(member)
                 self._start(member)
-                self._wait_until_ready(member)
-            if self._stops:
-                raise KeyboardInterrupt
+            self._heed_stop()
+        self._wait_until_ready(self._tiers[-1])
+
+    def _heed_stop(self) -> None:
+        if self._stops:
+            raise KeyboardInterrupt
 
     def _do(self, step: Step) -> None:
         begun = time.monotonic()
@@ -155,30 +159,35 @@ class Supervisor:
             process, self._log_path(process.name), prefix=self._prefix(process), keep_open=(self._lock,)
         )
         self._record()
+        if process.ready is None and member.child.pid:
+            self._say(f"{process.name}: started (process {member.child.pid})")
 
-    def _wait_until_ready(self, member: _Member) -> None:
+    def _wait_until_ready(self, tier: Sequence[_Member]) -> None:
+        """Wait for all of a tier. The end of one that was not ready yet is an error, not a case for a restart."""
+        waiting = [member for member in tier if member.process.ready or not (member.child and member.child.pid)]
+        while waiting := [member for member in waiting if not self._has_become_ready(member)]:
+            self._pause(_PROBE_SECONDS)
+            self._look_after(but=waiting)
+            self._heed_stop()
+
+    def _has_become_ready(self, member: _Member) -> bool:
         process, child = member.process, member.child
         assert child is not None
-        deadline = member.started + process.ready_seconds
-        while True:
-            if (status := child.exit_status()) is not None:
-                raise StackError(f"{process.name} {ended_text(status)} before it was ready. {log_tail_text(child.log)}")
-            if child.pid and is_ready(process):
-                break
-            if time.monotonic() > deadline:
-                text = f"{process.name} was not ready in {process.ready_seconds:.0f} s."
-                raise StackError(f"{text} {log_tail_text(child.log)}")
-            self._pause(_PROBE_SECONDS)
-            self._look_after(but=member)
-            if self._stops:
-                raise KeyboardInterrupt
-        self._say(f"{process.name}: started in {time.monotonic() - member.started:.1f} s (process {child.pid})")
+        if (status := child.exit_status()) is not None:
+            raise StackError(f"{process.name} {ended_text(status)} before it was ready. {log_tail_text(child.log)}")
+        if child.pid and is_ready(process):
+            self._say(f"{process.name}: started in {time.monotonic() - member.started:.1f} s (process {child.pid})")
+            return True
+        if time.monotonic() > member.started + process.ready_seconds:
+            text = f"{process.name} was not ready in {process.ready_seconds:.0f} s."
+            raise StackError(f"{text} {log_tail_text(child.log)}")
+        return False
 
-    def _look_after(self, but: _Member | None = None) -> None:
+    def _look_after(self, but: Sequence[_Member] = ()) -> None:
         """Notice what has ended, and start again what is due."""
         now = time.monotonic()
         for member in self._members():
-            if member is but:
+            if any(member is other for other in but):
                 continue
             if member.child and (status := member.child.exit_status()) is not None:
                 self._note_end(member, status, now)
