@@ -1,4 +1,4 @@
-"""What is needed to call Meta for a dataset: its profile and its token, or the reason why there's no point in calling."""
+"""What a call to Meta needs for a dataset: its profile and its token, or the reason why it would be in vain."""
 
 from dataclasses import dataclass, field
 

@@ -82,6 +82,8 @@ class Sweeper:
         with self._runtime.pool.connection() as conn:
             deliveries.expire_deliveries(conn, older_than_seconds=EXPIRES_AFTER.total_seconds())
             deliveries.resend_unknown(conn)
+            if self._runtime.settings.sending == "on":
+                deliveries.release_dry_runs(conn)
         self._see_to(Work.INTAKE)
         self._see_to(Work.SENDING)
         with self._runtime.pool.connection() as conn:

@@ -111,7 +111,8 @@ on conflict do nothing
 
 
 # The dataset that waited longest goes first. A paused or throttled one, and one with enough requests in flight,
-# costs nothing: it is left out before its deliveries are looked at.
+# costs nothing: it is left out before its deliveries are looked at. After an outage, and from 75 % of the token's quota
+# on, there is one request at a time.
 _CLAIM = """
 with ds as materialized (
     select d.id, least(d.batch_max, case when d.pauses > 0 then 10 else 1000 end) as batch
@@ -121,7 +122,8 @@ with ds as materialized (
       and exists (select from deliveries x
                   where x.dataset_id = d.id and x.state = 'pending' and x.next_attempt_at <= now())
       and (select count(distinct x.lease_token) from deliveries x
-           where x.dataset_id = d.id and x.state = 'sending') < case when d.pauses > 0 then 1 else d.in_flight_max end
+           where x.dataset_id = d.id and x.state = 'sending')
+          < case when d.pauses > 0 or c.usage_percent >= 75 then 1 else d.in_flight_max end
     order by d.last_claimed_at nulls first limit 1 for update of d skip locked
 ), near as materialized (
     select id, batch_cap, next_attempt_at from deliveries
@@ -337,6 +339,17 @@ def apply_sending(conn: psycopg.Connection[Any], dataset_id: int, sending: str) 
             [dataset_id],
         ).rowcount
     return 0
+
+
+def release_dry_runs(conn: psycopg.Connection[Any]) -> int:
+    """Lets go what was held back while the switch over all datasets said dry run; the number of them."""
+    return conn.execute(
+        """
+        update deliveries d set next_attempt_at = now(), dry_run_at = null, updated_at = now()
+        from datasets s where s.id = d.dataset_id and s.sending = 'on' and d.state = 'pending'
+          and d.dry_run_at is not null
+        """
+    ).rowcount
 
 
 def delivery_backlog(conn: psycopg.Connection[Any]) -> Backlog:

@@ -240,6 +240,7 @@ create table deliveries (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01);
 create unique index deliveries_once on deliveries (dataset_id, event_name, business_key) where state <> 'skipped';
 create index deliveries_due on deliveries (dataset_id, next_attempt_at, id) where state = 'pending';
+create index deliveries_dry_run on deliveries (dataset_id) where state = 'pending' and dry_run_at is not null;
 create index deliveries_leased on deliveries (lease_until) where state = 'sending';
 create index deliveries_in_flight on deliveries (dataset_id, lease_token) where state = 'sending';
 create index deliveries_expiring on deliveries (event_time) where state in ('pending', 'waiting');

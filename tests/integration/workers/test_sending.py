@@ -178,6 +178,21 @@ def test_dry_run_builds_and_posts_nothing_until_sending_is_switched_on(world):
     assert world.graph.posted == []
 
 
+def test_from_three_quarters_of_the_quota_on_there_is_one_request_at_a_time(world):
+    ready(world, 20, batch_max=5)
+    for percent, claims in ((None, 2), (75, 1)):
+        world.execute("update credentials set usage_percent = %s", percent)
+        tokens = [uuid7() for _ in range(4)]
+        taken = []
+        for token in tokens:
+            with world.runtime.pool.connection() as conn:
+                taken.append(claim_deliveries(conn, token=token, lease_seconds=60))
+        assert sum(dataset is not None for dataset in taken) == claims
+        world.execute(
+            "update deliveries set state = 'pending', next_attempt_at = now(), lease_token = null, lease_until = null"
+        )
+
+
 def test_an_event_that_is_too_old_is_expired_and_the_others_of_its_batch_are_accepted(world):
     ready(world, 3)
     old = world.deliveries()[0]["id"]
