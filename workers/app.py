@@ -1,4 +1,4 @@
-"""The Celery app of the workers: `celery --app workers.app worker --queues intake`, `… beat`, `… flower`."""
+"""The Celery app of the workers: `celery --app workers.app worker --queues intake`. Beat and Flower: taskless.py."""
 
 import os
 import threading
@@ -9,16 +9,10 @@ from celery.signals import setup_logging, worker_init, worker_process_init, work
 
 from shared.logs import configure_logs
 from shared.metrics import serve_metrics
-from shared.queue import TASKS, Work, make_celery
+from shared.queue import make_celery
 from shared.settings import Settings, load_settings
+from workers.calendar import CALENDAR
 from workers.runtime import NEEDS, Runtime, build_runtime
-
-#: How often beat looks after what rings alone would not: a sign of life through the broker, and tidying up.
-TICK_SECONDS = 20
-PRUNE_SECONDS = 600
-PROBE_SECONDS = 60
-#: Nobody rings for it: only beat asks for probes.
-PROBE_TASK = "upkeep.probe"
 
 
 class _Process:
@@ -43,21 +37,9 @@ process = _Process(load_settings(os.environ, needs=NEEDS))
 
 
 def make_app(settings: Settings) -> Celery:
-    """The app with its tasks and beat's calendar."""
+    """The app with its tasks, and with beat's calendar for whoever runs beat from it."""
     celery = make_celery(settings.redis_url)
-    celery.conf.update(
-        imports=("workers.tasks",),
-        beat_schedule={
-            "intake": {"task": TASKS[Work.INTAKE], "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
-            "sending": {"task": TASKS[Work.SENDING], "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS}},
-            "probe": {
-                "task": PROBE_TASK,
-                "schedule": PROBE_SECONDS,
-                "options": {"queue": Work.UPKEEP.value, "expires": PROBE_SECONDS},
-            },
-            "prune": {"task": TASKS[Work.UPKEEP], "schedule": PRUNE_SECONDS, "options": {"expires": PRUNE_SECONDS}},
-        },
-    )
+    celery.conf.update(imports=("workers.tasks",), beat_schedule=CALENDAR)
     return celery
 
 

@@ -4,7 +4,8 @@ from celery import shared_task
 
 from shared.queue import TASKS, Work
 from workers import intake, probes, sending, upkeep
-from workers.app import PROBE_TASK, process
+from workers.app import process
+from workers.calendar import PROBE_TASK
 from workers.heartbeat import beat_at_most
 
 
