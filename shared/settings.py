@@ -180,5 +180,4 @@ def _with_files(environ: Mapping[str, str], problems: list[str]) -> dict[str, st
 
 
 def _readable(error: ValidationError) -> list[str]:
-    messages = error.normalized_messages()
-    return [f"{name}: {' '.join(str(text) for text in texts)}" for name, texts in sorted(messages.items())]
+    return [f"{name}: {' '.join(map(str, texts))}" for name, texts in sorted(error.messages_dict.items())]
