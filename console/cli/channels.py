@@ -58,7 +58,10 @@ def _with(options: tuple[Callable[[_Command], _Command], ...]) -> Callable[[_Com
 
 @click.group()
 def channels() -> None:
-    """Channels: business numbers at WhatsApp providers, each with a webhook URL and secrets of its own."""
+    """Business numbers at WhatsApp providers.
+
+    Each has a webhook URL and secrets of its own.
+    """
 
 
 @channels.command()

@@ -2,10 +2,11 @@
 
 import getpass
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 import psycopg
@@ -20,6 +21,8 @@ from shared.queue import Bell, Work, make_publisher, make_redis
 from shared.settings import Settings, SettingsError, load_settings
 
 STATE_DIR = ".local"
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Session:
@@ -140,4 +143,20 @@ def _why_away(error: psycopg.OperationalError) -> str:
     return "Postgres can't be reached at the address in DATABASE_URL. Is it running?"
 
 
-session = click.make_pass_decorator(Session)
+def open_session(ctx: click.Context) -> Session:
+    """The session of this run, made of the process's environment unless a caller brought one."""
+    root = ctx.find_root()
+    if root.obj is None:
+        root.obj = Session(os.environ, state_dir=root.params.get("state_dir"))
+    assert isinstance(root.obj, Session)
+    return root.obj
+
+
+def session(command: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
+    """Gives a command the session as its first argument."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return command(open_session(click.get_current_context()), *args, **kwargs)
+
+    return run

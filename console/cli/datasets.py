@@ -55,7 +55,7 @@ def _fields(command: _Command) -> _Command:
 
 @click.group()
 def datasets() -> None:
-    """Meta datasets: where events are sent, and whether that may happen now."""
+    """Meta datasets, and whether events may be sent there."""
 
 
 @datasets.command()
@@ -126,7 +126,8 @@ def show(session: Session, name: str, as_json: bool) -> None:
     """Show the dataset NAME: its settings, its pause and what to do, its channels, its deliveries.
 
     JSON: {name, meta_id, kind, profile, waba_id, page_id, credential, sending, batch_max, test_event_code, test,
-    pause: null or {reason, words, next_step, detail, since, until}, channels: [name], deliveries: {state: count}}.
+    pause: null or {reason, words, next_step, detail, since, until}, probed_at, probe_result, channels: [name],
+    deliveries: {state: count}}.
     """
     with session.database() as conn:
         dataset = dataset_named(conn, name)
@@ -183,6 +184,7 @@ def _said(options: Mapping[str, Any]) -> dict[str, Any]:
 def _row(conn: psycopg.Connection[Any], dataset: Dataset) -> dict[str, Any]:
     row = described(conn, dataset)
     row["pause"] = explained_pause(dataset)
+    row |= {"probed_at": dataset.probed_at, "probe_result": dataset.probe_result}
     return row
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from console.cli import options
-from console.cli.context import Session, session
+from console.cli.context import Session, open_session, session
 from console.cli.render import age, money, print_json, print_table
 from console.cli.trace_lines import trace_lines
 from console.setup.channels import channel_named
@@ -45,7 +45,9 @@ def deliveries(
     with_test: bool,
     as_json: bool,
 ) -> None:
-    """List deliveries, newest first: each is one conversion on its way to one dataset, and what became of it.
+    """List what became of every event.
+
+    Newest first: each delivery is one conversion on its way to one dataset.
 
     JSON: a list of {id, created_at, state, reason, event_name, event_id, event_time, dataset, channel, value, currency,
     attempts, next_attempt_at, dry_run_at, accepted_at, finished_at, last_http_status, last_code, last_subcode,
@@ -53,7 +55,7 @@ def deliveries(
     """
     if ctx.invoked_subcommand is not None:
         return
-    with ctx.ensure_object(Session).database() as conn:
+    with open_session(ctx).database() as conn:
         which = DeliveryFilter(
             states=states,
             reason=reason,
@@ -96,7 +98,9 @@ def deliveries(
 @options.as_json
 @session
 def delivery(session: Session, /, id: str, reveal: bool, as_json: bool) -> None:  # noqa: A002 - the argument's name
-    """Show the whole way of one event: webhook, message, touchpoint, conversion, delivery, attempts.
+    """Show the whole way of one event.
+
+    That is webhook, message, touchpoint, conversion, delivery and attempts.
 
     ID is a delivery's id, an event id, a conversion id or a provider's message id. Says in plain words why it is where
     it is, and what to do.

@@ -1,7 +1,6 @@
 """The command `ctwa`. A command's module is loaded when the command runs, so that `ctwa parse` starts at once."""
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -66,8 +65,7 @@ class _Commands(click.Group):
     help="Folder of the local stack to use when DATABASE_URL is not set.  [default: .local, here or above]",
 )
 @click.version_option(version("ctwa-attribution"), prog_name="ctwa")
-@click.pass_context
-def ctwa(ctx: click.Context, state_dir: Path | None) -> None:
+def ctwa(state_dir: Path | None) -> None:
     """Click-to-WhatsApp attribution: set it up, see what became of every message, mend what went wrong.
 
     Settings come from the environment (see .env.example). Without DATABASE_URL, commands use the local stack
@@ -75,13 +73,8 @@ def ctwa(ctx: click.Context, state_dir: Path | None) -> None:
 
     Exit codes: 0 fine, 1 a problem was found, 2 the call or the settings can't be used.
     """
-    if ctx.obj is None:
-        ctx.obj = _session(state_dir)
-
-
-def _session(state_dir: Path | None) -> Any:
-    # Loaded late for the same reason as the commands: this brings the database driver and the queue.
-    return importlib.import_module("console.cli.context").Session(os.environ, state_dir=state_dir)
+    # `console.cli.context.open_session` reads the option, when a command needs a session at all.
+    del state_dir
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -21,7 +21,9 @@ from shared.providers.base import Request, UnparsableError
 @click.option("--query", default="", help="The query string, without its question mark.")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 def parse(provider: str, headers: tuple[str, ...], method: str, path: str, query: str, file: Path) -> None:
-    """Print what the provider's adapter reads in the webhook body in FILE (- is standard input).
+    """Print what an adapter reads in a body.
+
+    FILE is the body of a webhook; - is standard input.
 
     Whether the body is JSON or a form is told by its bytes. Nothing is stored or sent.
 

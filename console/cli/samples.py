@@ -50,7 +50,9 @@ def send_sample(
     list_cases: bool,
     as_json: bool,
 ) -> None:
-    """Post a sample webhook to a running receiver, signed as the channel's provider signs.
+    """Post a signed sample webhook.
+
+    It goes to a running receiver, signed as the channel's provider signs.
 
     Exit code 1 unless every one was answered with 200. JSON: {url, sent: [{status, answer, milliseconds, problem}]};
     with --list a list of names.

@@ -33,7 +33,9 @@ def webhooks(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List webhooks, newest first: each is one authenticated request of a provider.
+    """List what came in.
+
+    Newest first: each webhook is one authenticated request of a provider.
 
     JSON: a list of what `ctwa webhook --json` prints.
     """

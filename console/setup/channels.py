@@ -1,5 +1,6 @@
 """Channels: adding and changing them, and giving them new secrets without losing a webhook."""
 
+import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def change_channel(
     differing = {field: (before[field], value) for field, value in said.items() if before[field] != value}
     held = open_secrets(ring, channel.secrets)
     current = held[0] if held else {}
-    changed_secrets = {field: value for field, value in given.items() if current.get(field) != value}
+    changed_secrets = [field for field, value in given.items() if not same_secret(current.get(field, ""), value)]
     unsigned = said.get("unsigned", channel.unsigned)
     if changed_secrets or "unsigned" in differing:
         complete = complete_secrets(get_provider(channel.provider), {**current, **given}, unsigned=unsigned)
@@ -153,8 +154,9 @@ def complete_secrets(provider: Provider, given: Mapping[str, str], *, unsigned: 
 
     An unsigned channel needs no secret; what answers a provider's handshake is made up all the same.
     """
-    known = {field.name for field in provider.secret_fields}
-    problems = [f"secrets.{name}: {provider.name} has no such field" for name in sorted(set(given) - known)]
+    if problems := secret_problems(provider, given, unsigned=unsigned):
+        lines = "\n".join(f"  secrets.{name}: {problem}" for name, problem in problems.items())
+        raise InvalidError(f"This channel's secrets can't be used:\n{lines}")
     complete: dict[str, str] = {}
     for field in provider.secret_fields:
         if given.get(field.name):
@@ -163,11 +165,18 @@ def complete_secrets(provider: Provider, given: Mapping[str, str], *, unsigned: 
             complete[field.name] = secrets.token_urlsafe(32)
         elif field.default is not None:
             complete[field.name] = field.default
-        elif field.required and not unsigned:
-            problems.append(f"secrets.{field.name}: is needed. {field.help}")
-    if problems:
-        raise InvalidError("This channel's secrets can't be used:\n" + "\n".join(f"  {it}" for it in problems))
     return complete
+
+
+def secret_problems(provider: Provider, given: Mapping[str, str], *, unsigned: bool) -> dict[str, str]:
+    """What is wrong with these secrets, by field: unknown to the provider, or needed and missing."""
+    known = {field.name: field for field in provider.secret_fields}
+    problems = dict.fromkeys(sorted(given.keys() - known.keys()), f"{provider.name} has no such field")
+    for name, field in known.items():
+        obtainable = field.generated or field.default is not None or not field.required
+        if not given.get(name) and not obtainable and not unsigned:
+            problems[name] = f"is needed. {field.help}"
+    return problems
 
 
 def channel_named(conn: psycopg.Connection[Any], key_or_name: str) -> Channel:
@@ -194,6 +203,11 @@ def described(conn: psycopg.Connection[Any], channel: Channel) -> dict[str, Any]
         "enabled": channel.enabled,
         "test": channel.is_test,
     }
+
+
+def same_secret(one: str, other: str) -> bool:
+    """Whether two secrets are equal, in a time that says nothing of where they differ."""
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
 
 
 def webhook_url(public_url: str, key: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from console.errors import invalid
 from shared.providers import PROVIDERS
@@ -63,6 +63,13 @@ class _Strict(Schema):
         unknown = RAISE
 
 
+_NOT_HERE = "never goes into this file: name a variable or a file that holds it"
+
+
+def _never_inline(_value: Any) -> None:
+    raise ValidationError(_NOT_HERE)
+
+
 class TokenSchema(_Strict):
     """A credential: a name for a Meta access token."""
 
@@ -76,10 +83,7 @@ class TokenSchema(_Strict):
     )
 
 
-class DatasetSchema(_Strict):
-    """A dataset; `credential` is a credential's name, `test` leaves it out of every total."""
-
-    name = _Text(required=True, validate=_name)
+class _DatasetEntry(_Strict):
     meta_id = _Text(required=True, validate=_META_ID)
     kind = fields.String(load_default="whatsapp", validate=validate.OneOf(["whatsapp", "page"]))
     profile = fields.String(load_default="whatsapp", validate=validate.OneOf(["whatsapp", "guide"]))
@@ -92,10 +96,13 @@ class DatasetSchema(_Strict):
     test = fields.Boolean(load_default=False)
 
 
-class ChannelSchema(_Strict):
-    """A channel; `dataset` is a dataset's name, `secrets` values of the provider's secret fields."""
+class DatasetSchema(_DatasetEntry):
+    """A dataset; `credential` is a credential's name, `test` leaves it out of every total."""
 
     name = _Text(required=True, validate=_name)
+
+
+class _ChannelFields(_Strict):
     provider = fields.String(required=True, validate=validate.OneOf(sorted(PROVIDERS)))
     dataset = _Text(load_default=None, allow_none=True)
     workspace = _Text(load_default="default", validate=_name)
@@ -114,11 +121,46 @@ class ChannelSchema(_Strict):
     unsigned = fields.Boolean(load_default=False)
     enabled = fields.Boolean(load_default=True)
     test = fields.Boolean(load_default=False)
+
+
+class ChannelSchema(_ChannelFields):
+    """A channel; `dataset` is a dataset's name, `secrets` values of the provider's secret fields."""
+
+    name = _Text(required=True, validate=_name)
     secrets = fields.Dict(
         keys=fields.String(),
         values=fields.String(validate=validate.Length(min=1, max=2000)),
         load_default=dict,
     )
+
+
+class _CredentialEntry(_Strict):
+    token_env = _Text()
+    token_file = _Text()
+    token = fields.Raw(validate=_never_inline)
+
+    @validates_schema
+    def has_one_source(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        if ("token_env" in data) == ("token_file" in data):
+            raise ValidationError("needs either token_env or token_file")
+
+
+class _ChannelEntry(_ChannelFields):
+    secrets = fields.Raw(validate=_never_inline)
+    secrets_env = fields.Dict(keys=fields.String(), values=_Text())
+    secrets_file = fields.Dict(keys=fields.String(), values=_Text())
+
+
+def _entries(entry: type[Schema]) -> fields.Dict:
+    return fields.Dict(keys=_Text(validate=_name), values=fields.Nested(entry), load_default=dict)
+
+
+class DocumentSchema(_Strict):
+    """A declarative file: everything by name. Its secrets are names of variables or files."""
+
+    credentials = _entries(_CredentialEntry)
+    datasets = _entries(_DatasetEntry)
+    channels = _entries(_ChannelEntry)
 
 
 def load(schema: type[Schema], values: Mapping[str, Any], *, what: str, partial: bool = False) -> dict[str, Any]:

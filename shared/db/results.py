@@ -61,7 +61,7 @@ class DeliveryRow:
 _DELIVERY = """
 select d.id, d.conversion_id, d.created_at, d.state, d.reason, d.event_name, d.event_id, d.event_time,
        s.name as dataset, ch.name as channel, c.value, c.currency, d.attempts,
-       nullif(d.next_attempt_at, 'infinity') as next_attempt_at, d.dry_run_at, d.accepted_at, d.finished_at,
+       nullif(d.next_attempt_at, '9999-12-31') as next_attempt_at, d.dry_run_at, d.accepted_at, d.finished_at,
        d.last_http_status, d.last_code, d.last_subcode, d.last_trace_id, d.last_message, d.is_test
 from deliveries d
 join datasets s on s.id = d.dataset_id

@@ -1,58 +1,22 @@
 """The command line against a real database, as the role that production gives it."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import dict_row
 
-from console.cli.context import Session
-from console.cli.main import ctwa
-from shared.crypto import KeyRing, generate_key
+from shared.crypto import HashRing, generate_key
 from shared.db.migrate import set_role_passwords
-
-CONSOLE_PASSWORD = "console-password"
-PUBLIC_URL = "https://hooks.example.com"
-
-
-@dataclass
-class Cli:
-    """Runs commands with an environment of the test's own."""
-
-    environ: Mapping[str, str]
-    owner_url: str
-
-    def __call__(self, *args: str, stdin: str = "", code: int = 0, **environ: str) -> Result:
-        result = CliRunner().invoke(ctwa, args, obj=Session({**self.environ, **environ}), input=stdin)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    def json(self, *args: str, **more: Any) -> Any:
-        return json.loads(self(*args, "--json", **more).stdout)
-
-    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
-        """What the database's owner sees."""
-        with psycopg.connect(self.owner_url, row_factory=dict_row) as conn:
-            return conn.execute(query, parameters).fetchall()
-
-    def execute(self, query: str, *parameters: Any) -> None:
-        with psycopg.connect(self.owner_url) as conn:
-            conn.execute(query, parameters)
-
-    @property
-    def secret_ring(self) -> KeyRing:
-        return KeyRing([self.environ["SECRET_KEYS"]], name="SECRET_KEYS")
-
-    @property
-    def token_ring(self) -> KeyRing:
-        return KeyRing([self.environ["TOKEN_KEYS"]], name="TOKEN_KEYS")
+from shared.db.pool import open_pool
+from shared.queue import Bell, make_publisher, make_redis
+from shared.settings import load_settings
+from tests.integration.console.commands import CONSOLE_PASSWORD, PUBLIC_URL, Cli
+from tests.integration.workers.world import ScriptedGraph, World
+from workers.identities import Identities
+from workers.runtime import Runtime
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +34,25 @@ def cli(database_url: str, console_role: str) -> Cli:
     console_url = make_conninfo(**{**parts, "user": console_role, "password": CONSOLE_PASSWORD})
     keys = {name: generate_key() for name in ("TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS")}
     return Cli({"DATABASE_URL": console_url, "PUBLIC_URL": PUBLIC_URL, **keys}, database_url)
+
+
+@pytest.fixture
+def world(cli: Cli, valkey_url: str) -> Iterator[World]:
+    """Workers on the same database and keys, that the test sets to work by hand; Meta's answers are scripted."""
+    settings = load_settings({**cli.environ, "DATABASE_URL": cli.owner_url, "REDIS_URL": valkey_url})
+    redis, publisher = make_redis(valkey_url), make_publisher(valkey_url)
+    graph = ScriptedGraph()
+    runtime = Runtime(
+        settings=settings,
+        pool=open_pool(cli.owner_url, process="test", size=2),
+        bell=Bell(redis, publisher),
+        secret_ring=cli.secret_ring,
+        token_ring=cli.token_ring,
+        identities=Identities(cli.secret_ring, HashRing(settings.hash_keys)),
+        graph=graph,  # type: ignore[arg-type]
+        stopping=threading.Event(),
+    )
+    yield World(runtime, graph, cli.owner_url)
+    runtime.close()
+    publisher.close()
+    redis.close()

@@ -7,7 +7,7 @@ import pytest
 
 from shared.db.channels import open_secrets
 from shared.providers import PROVIDERS
-from tests.integration.console.conftest import PUBLIC_URL, Cli
+from tests.integration.console.commands import PUBLIC_URL, Cli
 
 TOKEN = "EAAcanary0123456789canary"
 
@@ -72,6 +72,8 @@ def test_a_dataset_shows_everything_it_was_given(cli: Cli) -> None:
         "test_event_code": "TEST1",
         "test": False,
         "pause": None,
+        "probed_at": None,
+        "probe_result": None,
         "channels": [],
         "deliveries": {},
     }
@@ -111,7 +113,7 @@ def test_a_pause_ends_by_the_change_it_waited_for_and_by_no_other(
 ) -> None:
     add_credential(cli, "other")
     add_dataset(cli)
-    cli.execute("update datasets set pause_reason = %s, paused_at = now(), paused_until = 'infinity'", reason)
+    cli.execute("update datasets set pause_reason = %s, paused_at = now(), paused_until = '9999-12-31'", reason)
     cli("datasets", "set", "main", *change)
     pause = cli.json("datasets", "show", "main")["pause"]
     assert (pause is None) == resumes
@@ -123,7 +125,7 @@ def test_a_new_token_resumes_the_datasets_that_waited_for_one(cli: Cli) -> None:
         add_dataset(cli, name, credential="main")
         if reason:
             cli.execute(
-                "update datasets set pause_reason = %s, paused_at = now(), paused_until = 'infinity' where name = %s",
+                "update datasets set pause_reason = %s, paused_at = now(), paused_until = '9999-12-31' where name = %s",
                 reason,
                 name,
             )
