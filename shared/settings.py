@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
-
-SECRET_SETTINGS = frozenset({"DATABASE_URL", "REDIS_URL", "TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS"})
+from psycopg.conninfo import conninfo_to_dict
+from redis import Redis
 
 
 class SettingsError(Exception):
@@ -70,12 +71,27 @@ class _Keys(fields.Field[tuple[str, ...]]):
         return tuple(key.strip() for key in str(value).split(",") if key.strip())
 
 
+def _check_database_url(url: str) -> None:
+    """Found here, because psycopg would put the whole URL, password and all, into the text of its exception."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        raise ValidationError("must look like postgresql://user:password@host:5432/database") from None
+
+
+def _check_redis_url(url: str) -> None:
+    try:
+        Redis.from_url(url).close()
+    except ValueError:
+        raise ValidationError("must look like redis://:password@host:6379/0") from None
+
+
 class _SettingsSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    database_url = fields.String(data_key="DATABASE_URL", load_default="")
-    redis_url = fields.String(data_key="REDIS_URL", load_default="")
+    database_url = fields.String(data_key="DATABASE_URL", load_default="", validate=_check_database_url)
+    redis_url = fields.String(data_key="REDIS_URL", load_default="", validate=_check_redis_url)
     token_keys = _Keys(data_key="TOKEN_KEYS", load_default=())
     secret_keys = _Keys(data_key="SECRET_KEYS", load_default=())
     hash_keys = _Keys(data_key="HASH_KEYS", load_default=())
@@ -176,6 +192,8 @@ def _with_files(environ: Mapping[str, str], problems: list[str]) -> dict[str, st
             values[name] = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             problems.append(f"{name}_FILE: cannot be read ({error.strerror})")
+        except ValueError:
+            problems.append(f"{name}_FILE: cannot be read (the file, or its name, is not UTF-8 text)")
     return values
 
 
