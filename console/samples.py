@@ -54,7 +54,13 @@ def signed_headers(ring: KeyRing, channel: Channel, url: str, body: bytes) -> Ma
     headers = {"Content-Type": "application/x-www-form-urlencoded" if form else "application/json"}
     if channel.unsigned:
         return headers
-    request = Request(method="POST", headers={"content-type": headers["Content-Type"]}, body=body, url=url)
+    request = Request(
+        method="POST",
+        headers={"content-type": headers["Content-Type"]},
+        body=body,
+        url=url,
+        received_at=datetime.now(UTC),
+    )
     held = open_secrets(ring, channel.secrets)
     return {**headers, **get_provider(channel.provider).sign(request, held[0] if held else {})}
 

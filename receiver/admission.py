@@ -1,6 +1,7 @@
-"""Which requests are let in: the refusals there are, and the order of the checks. Pure."""
+"""Which requests are let in: the refusals there are, and the order of the checks. Pure but for the clock."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from receiver.channels import OpenChannel
 from receiver.head import Head
@@ -107,8 +108,16 @@ def answer_challenge(admitted: Admitted) -> str | Refused:
 
 
 def request_of(head: Head, body: bytes) -> Request:
-    """The request in the form that providers' adapters read."""
-    return Request(method=head.method, path=head.path, query=head.query, headers=head.headers, body=body, url=head.url)
+    """The request in the form that providers' adapters read, as of now: some signatures hold only for minutes."""
+    return Request(
+        method=head.method,
+        path=head.path,
+        query=head.query,
+        headers=head.headers,
+        body=body,
+        url=head.url,
+        received_at=datetime.now(UTC),
+    )
 
 
 def _channel_problem(head: Head, channel: OpenChannel) -> str | None:

@@ -7,6 +7,7 @@ a new one is docs/adding-a-provider.md.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -23,6 +24,8 @@ class Request:
 
     `path` is what follows the channel's key in the URL (usually ""), `query` the raw query string, `headers`
     have lower-case names, `body` is untouched, `url` is the public URL as the provider saw it (some sign it).
+    `received_at` is when it came in, for signatures that hold only for a while; None leaves their age unchecked, which
+    is for webhooks that were accepted already and are read again, never for the receiver.
     """
 
     method: str = "POST"
@@ -31,6 +34,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     url: str = field(default="", repr=False)
+    received_at: datetime | None = None
 
 
 class UnparsableError(Exception):
@@ -145,10 +149,10 @@ class Provider:
     `verify(request, secrets)` says whether the request is authentic under any of the channel's secret sets
     (the current one and, during a rotation, the previous); it never raises and refuses when there are none.
     `parse(request)` raises only UnparsableError. `sign(request, secrets)` returns the headers the provider
-    would send. `handshake(request, secrets)` returns the body that answers a GET challenge, or None to
-    refuse. `click_id_paths` are the only places where the adapter may find a click id; `docs_url` describes
-    the webhook. `verify_needs_body` is False when a request can be refused before its body is read. `answer`
-    is the content type and body of the 200 the provider wants.
+    would send at `request.received_at`. `handshake(request, secrets)` returns the body that answers a GET
+    challenge, or None to refuse. `click_id_paths` are the only places where the adapter may find a click id;
+    `docs_url` describes the webhook. `verify_needs_body` is False when a request can be refused before its
+    body is read. `answer` is the content type and body of the 200 the provider wants.
     """
 
     name: str

@@ -150,6 +150,27 @@ def unix_seconds(value: Json) -> datetime | None:
     return datetime.fromtimestamp(float(value), UTC) if 0 < value < _LATEST else None
 
 
+def unix_milliseconds(value: Json) -> datetime | None:
+    """Return the moment of a unix time in milliseconds (number or digits) in UTC; None when it can't be one."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    return unix_seconds(Decimal(value) / 1000)
+
+
+def iso_time(value: Json) -> datetime | None:
+    """Return the moment of an ISO 8601 time in UTC; None when it is none, or says nothing of its zone."""
+    if not isinstance(value, str) or not 16 <= len(value.strip()) <= 40:
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        known = moment.tzinfo is not None and 0 < moment.timestamp() < _LATEST
+    except (ValueError, OverflowError):
+        return None
+    return moment.astimezone(UTC) if known else None
+
+
 def amount(value: Json) -> Decimal | None:
     """Return a number or a plain decimal string, not negative, as Decimal; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):

@@ -21,8 +21,6 @@ Below `entry[].changes[].value`:
 Authentic is what carries `X-Hub-Signature-256`, the HMAC-SHA256 of the body under the app's secret.
 """
 
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
@@ -30,8 +28,6 @@ from urllib.parse import parse_qs
 from shared.domain.messages import (
     AutomaticEvent,
     Message,
-    MessageClass,
-    Referral,
     classify,
     clean_click_id,
 )
@@ -54,8 +50,10 @@ from shared.providers.body import (
     read_object,
     text,
     unix_seconds,
-    whole_text,
 )
+from shared.providers.inbound import NOT_A_MESSAGE
+from shared.providers.proofs import any_of, hmac_hex, live_secrets, same
+from shared.providers.referral import read_referral
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
 
@@ -73,14 +71,6 @@ OTHER_PARTS = {
     "statuses": "statuses",
     "errors": "errors",
     "user_actions": "user_actions",
-}
-#: Message types that are not a new message from a person. All others are, also types we don't know,
-#: `request_welcome` (the chat was opened from an ad) and `unsupported`.
-NOT_A_MESSAGE = {
-    "edit": "edit",
-    "reaction": "reaction",
-    "revoke": "revoke",
-    "system": "system",
 }
 
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
@@ -161,7 +151,7 @@ def _read_message(
     bsuid = bsuid or identifier(contact.get("user_id"))
     if not (phone or bsuid or sender):
         return found.ignore("no_sender")
-    referral = _read_referral(mapping(message.get("referral")))
+    referral = read_referral(mapping(message.get("referral")))
     return found.add_message(
         Message(
             message_id=message_id,
@@ -176,29 +166,6 @@ def _read_message(
             channel_ref=identifier(metadata.get("phone_number_id")),
         )
     )
-
-
-def _read_referral(written: Mapping[str, Json]) -> Referral | None:
-    """Return what a message's `referral` names, or None when it names nothing."""
-    click_id, flags = clean_click_id(raw_text(written.get("ctwa_clid")))
-    source_type = text(written.get("source_type"), 64)
-    media_type = text(written.get("media_type"), 64)
-    image, video = (
-        whole_text(written.get("image_url")),
-        whole_text(written.get("video_url")),
-    )
-    referral = Referral(
-        click_id=click_id,
-        source_id=identifier(written.get("source_id")),
-        source_type=source_type.lower() if source_type else None,
-        source_url=whole_text(written.get("source_url")),
-        headline=text(written.get("headline")),
-        body=text(written.get("body")),
-        media_type=media_type,
-        media_url=(video or image) if (media_type or "").lower() == "video" else (image or video),
-        flags=flags,
-    )
-    return None if classify(referral) is MessageClass.ORGANIC else referral
 
 
 def _read_automatic_event(event: Mapping[str, Json], found: Collector) -> None:
@@ -227,13 +194,7 @@ def verify(request: Request, secrets: Sequence[Secrets]) -> bool:
     """Say whether the body's signature was made with any of the channel's app secrets."""
     match = _SIGNATURE.fullmatch(request.headers.get(SIGNATURE_HEADER.lower(), ""))
     given = match[1] if match else ""
-    authentic = False
-    for secret in secrets:
-        app_secret = secret.get("app_secret", "").strip()
-        if app_secret:
-            # Every secret is tried, so that the time taken says nothing of which one matched.
-            authentic |= hmac.compare_digest(_bytes(given), _bytes(_signature(request.body, app_secret)))
-    return authentic
+    return any_of(same(given, hmac_hex(secret, request.body)) for secret in live_secrets(secrets, "app_secret"))
 
 
 def handshake(request: Request, secrets: Sequence[Secrets]) -> str | None:
@@ -249,11 +210,7 @@ def handshake(request: Request, secrets: Sequence[Secrets]) -> str | None:
     mode, challenge, token = (query.get(f"hub.{name}", []) for name in ("mode", "challenge", "verify_token"))
     if len(mode) != 1 or len(challenge) != 1 or len(token) != 1:
         return None
-    authentic = False
-    for secret in secrets:
-        expected = secret.get("verify_token", "").strip()
-        if expected:
-            authentic |= hmac.compare_digest(_bytes(token[0]), _bytes(expected))
+    authentic = any_of(same(token[0], expected) for expected in live_secrets(secrets, "verify_token"))
     if authentic and mode[0] == "subscribe" and _CHALLENGE.fullmatch(challenge[0]):
         return challenge[0]
     return None
@@ -261,16 +218,7 @@ def handshake(request: Request, secrets: Sequence[Secrets]) -> str | None:
 
 def sign(request: Request, secrets: Secrets) -> Mapping[str, str]:
     """Return the signature header that Meta would send with this body."""
-    return {SIGNATURE_HEADER: "sha256=" + _signature(request.body, secrets.get("app_secret", "").strip())}
-
-
-def _signature(body: bytes, app_secret: str) -> str:
-    return hmac.new(_bytes(app_secret), body, hashlib.sha256).hexdigest()
-
-
-def _bytes(value: str) -> bytes:
-    # compare_digest raises TypeError for text that isn't ASCII, and a header may hold anything.
-    return value.encode("utf-8", "surrogatepass")
+    return {SIGNATURE_HEADER: "sha256=" + hmac_hex(secrets.get("app_secret", "").strip(), request.body)}
 
 
 _VALUE = "entry.*.changes.*.value"

@@ -5,12 +5,16 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from shared.providers import get_provider
+
+#: A greater number is in milliseconds: as seconds, it would be after the year 2100.
+_LATEST_SECONDS = 4_102_444_800
 
 
 class UnknownSampleError(ValueError):
@@ -19,8 +23,7 @@ class UnknownSampleError(ValueError):
 
 def list_samples(provider: str) -> list[str]:
     """Return the names of a provider's samples, sorted. Raises UnknownProviderError."""
-    names = (item.name for item in _folder(provider).iterdir())
-    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+    return sorted(_files(provider))
 
 
 def load_sample(
@@ -39,15 +42,17 @@ def load_sample(
     Only what the sample has is replaced: one without a click id stays without. Raises UnknownProviderError,
     UnknownSampleError.
     """
-    known = list_samples(provider)
+    known = _files(provider)
     if case not in known:
-        raise UnknownSampleError(f"{provider} has no sample {case!r}. There are: {', '.join(known)}.")
+        raise UnknownSampleError(f"{provider} has no sample {case!r}. There are: {', '.join(sorted(known))}.")
     seed = "|".join((provider, case, now.isoformat(), phone or ""))
     click = click_id or f"AfSAMPLE{_digest('click', seed)}{_digest('click id', seed)}"
     token = base64.b64encode(f"sample {_digest('token', click)}".encode()).decode()
     new_id = f"SAMPLE.{_digest('id', seed)[:20]}-{_digest('message', seed)[:10]}"
 
-    body = json.loads((_folder(provider) / f"{case}.json").read_text("utf-8"))
+    written = known[case].read_text("utf-8")
+    is_form = not written.startswith("{")
+    body = dict(parse_qsl(written.strip(), keep_blank_values=True)) if is_form else json.loads(written)
     paths = get_provider(provider).sample_paths
     # A sample's ids begin with the prefix that the provider gives real ones (`wamid.`), then SAMPLE.
     _replace(
@@ -65,11 +70,13 @@ def load_sample(
             paths.bsuids,
             lambda _: f"US.{int(_digest('bsuid', phone)[:16], 16):020d}",
         )
-    return json.dumps(body, indent=1).encode()
+    return (urlencode(body) if is_form else json.dumps(body, indent=1)).encode()
 
 
-def _folder(provider: str) -> Traversable:
-    return files("shared.providers") / "samples" / get_provider(provider).name
+def _files(provider: str) -> dict[str, Traversable]:
+    """Return a provider's samples by name. They are JSON, or forms (`.form`) where the provider posts those."""
+    folder = files("shared.providers") / "samples" / get_provider(provider).name
+    return {item.name.rpartition(".")[0]: item for item in folder.iterdir() if item.name.endswith((".json", ".form"))}
 
 
 def _digest(purpose: str, seed: str) -> str:
@@ -96,8 +103,8 @@ def _holders(node: Any, steps: list[str]) -> Iterator[Any]:
 
 
 def _in_the_form_of(old: Any, now: datetime) -> Any:
-    """Return `now` as the old value is written: unix seconds as number or text, else ISO 8601."""
+    """Return `now`, to the second, as the old value is written: unix seconds or milliseconds, or ISO 8601 in UTC."""
     seconds = int(now.timestamp())
     if isinstance(old, int):
-        return seconds
-    return str(seconds) if old.isdigit() else now.isoformat()
+        return seconds * 1000 if old > _LATEST_SECONDS else seconds
+    return str(seconds) if old.isdigit() else now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,8 +18,7 @@ action").
 Whapi signs nothing. It sends static headers of our choice, and they are the whole proof.
 """
 
-import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from shared.domain.messages import (
     Message,
@@ -36,8 +35,6 @@ from shared.providers.base import (
     Provider,
     Request,
     SamplePaths,
-    SecretField,
-    Secrets,
 )
 from shared.providers.body import (
     boolean,
@@ -49,8 +46,8 @@ from shared.providers.body import (
     unix_seconds,
     whole_text,
 )
-
-DEFAULT_HEADER = "X-Webhook-Secret"
+from shared.providers.inbound import NOT_ONE_TO_ONE
+from shared.providers.proofs import StaticToken
 
 #: Everything but `messages` that the OpenAPI file names in WebhookPayload, and why it is left out.
 OTHER_PARTS = {
@@ -106,12 +103,6 @@ NOT_A_MESSAGE = {
 ACTIONS = {"edit": "edit", "edited": "edit", "delete": "revoke", "reaction": "reaction"}
 #: `source` says which kind of device sent the message.
 NOT_FROM_A_PERSON = {"api": "api_send", "system": "system"}
-NOT_ONE_TO_ONE = {
-    AddressKind.GROUP: "group",
-    AddressKind.NEWSLETTER: "newsletter",
-    AddressKind.STATUS: "status_story",
-    AddressKind.BROADCAST: "broadcast",
-}
 #: `conversion.source`, a word of the WhatsApp protocol, names the app in which the ad was shown.
 SOURCE_APPS = {"fb": "facebook", "ig": "instagram"}
 
@@ -272,49 +263,15 @@ def _size(part: Json) -> int:
     return 1 if part else 0
 
 
-def verify(request: Request, secrets: Sequence[Secrets]) -> bool:
-    """Say whether the request carries a channel's token, in its header or as a bearer token."""
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    authentic = False
-    for secret in secrets:
-        token = secret.get("token", "").strip()
-        if not token:
-            continue
-        # Both are compared always, so that the time taken says nothing of which one matched.
-        in_header = _equal(request.headers.get(_header_name(secret).lower(), ""), token)
-        as_bearer = _equal(bearer, token) and scheme.lower() == "bearer"
-        authentic = authentic or in_header or as_bearer
-    return authentic
-
-
-def sign(request: Request, secrets: Secrets) -> Mapping[str, str]:
-    """Return the header that Whapi sends once it is set in the channel's webhook settings."""
-    return {_header_name(secrets): secrets.get("token", "").strip()}
-
-
-def _header_name(secrets: Secrets) -> str:
-    return secrets.get("header", "").strip() or DEFAULT_HEADER
-
-
-def _equal(given: str, expected: str) -> bool:
-    # On bytes, for compare_digest raises TypeError for text that isn't ASCII.
-    one, other = (value.strip().encode("utf-8", "surrogatepass") for value in (given, expected))
-    return hmac.compare_digest(one, other)
-
+_TOKEN = StaticToken()
+verify = _TOKEN.verify
+sign = _TOKEN.sign
 
 PROVIDER = Provider(
     name="whapi",
     title="Whapi.Cloud",
     docs_url="https://support.whapi.cloud/help-desk/receiving/webhooks/incoming-webhooks-format/incoming-message",
-    secret_fields=(
-        SecretField(
-            "header",
-            "Name of the custom header in Whapi's webhook settings.",
-            required=False,
-            default=DEFAULT_HEADER,
-        ),
-        SecretField("token", "Value of that header; make it long and random.", generated=True),
-    ),
+    secret_fields=_TOKEN.fields("Whapi, channel settings, Webhooks, Headers"),
     verify=verify,
     parse=parse,
     sign=sign,
