@@ -13,6 +13,9 @@ from console.errors import ConsoleError, UnavailableError
 
 #: Command -> the module and attribute that hold it.
 COMMANDS = {
+    "up": "console.cli.stack:up",
+    "down": "console.cli.stack:down",
+    "demo": "console.cli.demo:demo",
     "migrate": "console.cli.migrate:migrate",
     "keys": "console.cli.keys:keys",
     "credentials": "console.cli.credentials:credentials",

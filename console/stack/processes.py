@@ -1,22 +1,21 @@
 """The processes of the product on one machine: what each is started with, and how one sees that it is ready.
 
-Each gets the settings and secrets it needs and no others: the receiver holds no Meta tokens' keys, beat and Flower
-hold no keys at all.
+Each is given the settings and secrets it needs and no others: the receiver holds no Meta tokens' keys, beat and
+Flower hold no keys at all.
 """
 
 import http.client
-import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.local.ports import is_listening
 from shared.local.process import Process
 
-#: What every program needs of the environment it is started from.
+#: What every program takes from the environment that the stack was started in.
 _BASE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LOG_LEVEL")
-#: Settings that a person may set for the stack as a whole; whoever knows them reads them.
+#: Settings that a person may give the stack as a whole.
 _TUNING = (
     "GRAPH_VERSION",
     "INTAKE_LEASE_SECONDS",
@@ -28,17 +27,18 @@ _TUNING = (
     "SWEEP_SECONDS",
     "TRUSTED_PROXIES",
 )
+#: Those that serve /metrics on a port of their own. Flower does on its only one.
+MEASURED = ("receiver", "intake", "sending", "sweeper", "beat")
 FLOWER_USER = "ctwa"
-_READY_SECONDS = 60.0  # a cold start on a busy machine compiles every module
-_CELERY = (sys.executable, "-P", "-m", "celery", "--quiet")
-_WORKER = ("worker", "-E", "--without-gossip", "--without-mingle", "--loglevel", "INFO")
+_READY_SECONDS = 90.0  # a first start on a busy machine compiles every module
+_CELERY = ("-m", "celery", "--quiet")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Surroundings:
-    """What the processes are told of each other. Passwords are in it, so it has no repr.
+    """What the processes are told of the machine and of each other; passwords are in it.
 
-    `ports` and `metrics` hold a port for each process, by name.
+    `ports` and `metrics` hold a port for each process that has one, by name.
     """
 
     state_dir: Path
@@ -47,10 +47,14 @@ class Surroundings:
     receiver_database_url: str
     worker_database_url: str
     redis_url: str
-    graph_url: str
     public_url: str
     ports: Mapping[str, int]
-    metrics: Mapping[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, int]
+
+    @property
+    def graph_url(self) -> str:
+        """Where Meta is, as far as this stack is concerned."""
+        return f"http://127.0.0.1:{self.ports['sandbox']}"
 
     @property
     def spool_dir(self) -> Path:
@@ -59,38 +63,164 @@ class Surroundings:
 
     @property
     def sandbox_config(self) -> Path:
-        """What the sandbox knows; written before it starts."""
+        """What the sandbox is told to know."""
         return self.state_dir / "sandbox.json"
 
-    def metrics_dir(self, name: str) -> Path:
-        """Where the processes of a pool count together."""
-        return self.state_dir / "metrics" / name
+    @property
+    def metrics_dir(self) -> Path:
+        """Where the processes of intake's pool count together."""
+        return self.state_dir / "metrics"
 
 
-#: Those that serve /metrics on a port of their own. Flower does so on its only port.
-MEASURED = ("receiver", "intake", "sending", "sweeper", "beat")
-
-
-def outer_processes(around: Surroundings) -> list[Process]:
-    """What needs no database: it starts together with the servers."""
-    return [_sandbox(around), _flower(around)]
-
-
-def inner_processes(around: Surroundings) -> list[Process]:
-    """What works with the database, once it is migrated and seeded."""
-    work = {**_worker_environment(around)}
+def processes(around: Surroundings) -> list[Process]:
+    """All of them; they can start at the same time, on a database that is migrated and has its channels."""
     return [
         _receiver(around),
-        _worker(around, "intake", ("intake", "upkeep"), ("prefork", 2), stop_seconds=10.0),
-        _worker(around, "sending", ("sending",), ("threads", 8), stop_seconds=25.0),
-        _process(around, "sweeper", ("-m", "workers.sweeper"), work, colour="35"),
-        Process(
-            name="beat",
-            command=[*_CELERY, "--app", "workers.taskless", "beat", "--schedule", str(around.state_dir / "beat-schedule")],
-            env=_environment(around, "beat", {"REDIS_URL": around.redis_url}),
-            cwd=around.state_dir,
-            ready=_listens(around.metrics["beat"]),
-            ready_seconds=_READY_SECONDS,
-            colour="90",
-        ),
+        _intake(around),
+        _sending(around),
+        _sweeper(around),
+        _beat(around),
+        _sandbox(around),
+        _flower(around),
     ]
+
+
+def _sandbox(around: Surroundings) -> Process:
+    port, data_dir = around.ports["sandbox"], around.state_dir / "sandbox"
+    arguments = ("--port", str(port), "--data-dir", str(data_dir), "--config", str(around.sandbox_config))
+    return _process(
+        around,
+        "sandbox",
+        ("-m", "sandbox", *arguments),
+        settings={},
+        ready=lambda: _answers(port, "/__sandbox/health"),
+        colour="33",
+    )
+
+
+def _flower(around: Surroundings) -> Process:
+    port = around.ports["flower"]
+    return _process(
+        around,
+        "flower",
+        (*_CELERY, "--app", "workers.taskless", "flower"),
+        settings={
+            "REDIS_URL": around.redis_url,
+            "FLOWER_ADDRESS": "127.0.0.1",
+            "FLOWER_PORT": str(port),
+            "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{around.secrets['FLOWER_PASSWORD']}",
+            "FLOWER_PERSISTENT": "false",
+            "FLOWER_READ_ONLY": "true",
+            "FLOWER_TASKS_COLUMNS": "name,state,received,started,runtime,worker",
+        },
+        ready=lambda: _answers(port, "/healthcheck"),
+        colour="90",
+    )
+
+
+def _receiver(around: Surroundings) -> Process:
+    port = around.ports["receiver"]
+    return _process(
+        around,
+        "receiver",
+        ("-m", "receiver", "--host", "127.0.0.1", "--port", str(port)),
+        settings={
+            "DATABASE_URL": around.receiver_database_url,
+            "REDIS_URL": around.redis_url,
+            "SECRET_KEYS": around.secrets["SECRET_KEYS"],
+            "SPOOL_DIR": str(around.spool_dir),
+            "PUBLIC_URL": around.public_url,
+        },
+        ready=lambda: _answers(port, "/readyz"),
+        colour="36",
+    )
+
+
+def _intake(around: Surroundings) -> Process:
+    pool = ("--pool", "prefork", "--concurrency", "2")
+    counted_together = {"PROMETHEUS_MULTIPROC_DIR": str(around.metrics_dir)}
+    return _worker(around, "intake", ("--queues", "intake,upkeep", *pool), extra=counted_together, colour="32")
+
+
+def _sending(around: Surroundings) -> Process:
+    pool = ("--pool", "threads", "--concurrency", "8")
+    return _worker(around, "sending", ("--queues", "sending", *pool), stop_seconds=25.0, colour="34")
+
+
+def _worker(
+    around: Surroundings,
+    name: str,
+    arguments: Sequence[str],
+    *,
+    extra: Mapping[str, str] | None = None,
+    stop_seconds: float = 10.0,
+    colour: str,
+) -> Process:
+    events = ("-E", "--without-gossip", "--without-mingle")
+    return _process(
+        around,
+        name,
+        (*_CELERY, "--app", "workers.app", "worker", *events, "--hostname", f"{name}@%h", *arguments),
+        settings={**_worker_settings(around), **(extra or {})},
+        stop_seconds=stop_seconds,
+        colour=colour,
+    )
+
+
+def _sweeper(around: Surroundings) -> Process:
+    return _process(around, "sweeper", ("-m", "workers.sweeper"), settings=_worker_settings(around), colour="35")
+
+
+def _beat(around: Surroundings) -> Process:
+    # Without a pid file: after a kill, it would keep beat from starting. The supervisor sees to it that there is one.
+    arguments = ("--schedule", str(around.state_dir / "beat-schedule"), "--pidfile", "")
+    return _process(
+        around,
+        "beat",
+        (*_CELERY, "--app", "workers.taskless", "beat", *arguments),
+        settings={"REDIS_URL": around.redis_url},
+        colour="90",
+    )
+
+
+def _worker_settings(around: Surroundings) -> dict[str, str]:
+    keys = {name: around.secrets[name] for name in ("TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS")}
+    urls = {"DATABASE_URL": around.worker_database_url, "REDIS_URL": around.redis_url, "GRAPH_URL": around.graph_url}
+    return {**keys, **urls}
+
+
+def _process(
+    around: Surroundings,
+    name: str,
+    arguments: Sequence[str],
+    *,
+    settings: Mapping[str, str],
+    ready: Callable[[], bool] | None = None,
+    stop_seconds: float = 10.0,
+    colour: str,
+) -> Process:
+    """A Python program with an environment of its own, ready when it serves its metrics unless said otherwise."""
+    metrics = around.metrics.get(name)
+    given = {key: around.environ[key] for key in (*_BASE, *_TUNING) if around.environ.get(key)}
+    own = {"LOG_FORMAT": "json", **({"METRICS_PORT": str(metrics)} if metrics else {})}
+    return Process(
+        name=name,
+        # -P: nothing that lies in the state folder can take the place of a module.
+        command=[sys.executable, "-P", *arguments],
+        env={**given, **own, **settings},
+        cwd=around.state_dir,
+        ready=ready or (lambda: metrics is not None and is_listening(metrics)),
+        ready_seconds=_READY_SECONDS,
+        stop_seconds=stop_seconds,
+        colour=colour,
+    )
+
+
+def _answers(port: int, path: str) -> bool:
+    """Whether a GET is answered with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    finally:
+        connection.close()
