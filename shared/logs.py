@@ -26,12 +26,20 @@ _FORBIDDEN_NAMES = frozenset(
         "headers",
     }
 )
+# Where a word begins: also after what was escaped for a URL (%2B55…), in JSON or in a repr (\n55…).
+_START = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
 _SHAPES = (
-    (re.compile(r"\bEA[A-Za-z0-9]{20,}"), "[token]"),
+    (re.compile(_START + r"EA[A-Za-z0-9]{20,}"), "[token]"),
     (re.compile(r"(?i)(bearer\s+)\S+"), r"\1[token]"),
-    (re.compile(r"\bA[a-zA-Z][A-Za-z0-9_-]{60,}"), "[click id]"),
-    (re.compile(r"(?<![\w.:-])\+?\d{10,15}(?![\w.:-])"), "[number]"),
-    (re.compile(r"(?i)(://[^:/@\s]*:)[^@\s]+@"), r"\1[password]@"),
+    (re.compile(_START + r"A[A-Za-z0-9][A-Za-z0-9_-]{60,}"), "[click id]"),
+    # Not the last group of a UUID, nor a fraction or a time in seconds.
+    (
+        re.compile(
+            _START + r"(?<![0-9a-f]{4}-[0-9a-f]{4}-)(?<!\d\.)\+?\d{10,15}(?![A-Za-z0-9]|\.\d)",
+        ),
+        "[number]",
+    ),
+    (re.compile(r"(://[^:/@\s]*:)\S+@"), r"\1[password]@"),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -78,26 +86,30 @@ def get_logger(name: str) -> Any:
 
 def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """A structlog processor: forbidden names are emptied, and what looks like a secret in any text is masked."""
-    return {name: _redact(name, value) for name, value in event.items()}
+    # structlog's own entries begin with an underscore, and are taken out before a line is written.
+    return {name: value if name.startswith("_") else _redact(name, value) for name, value in event.items()}
 
 
 def redact_text(text: str) -> str:
     """`text` without control characters and without what is shaped like a token, click id, phone or password."""
+    text = _CONTROL.sub(" ", text)
     for pattern, replacement in _SHAPES:
         text = pattern.sub(replacement, text)
-    return _CONTROL.sub(" ", text)
+    return text
 
 
 def _redact(name: str, value: Any) -> Any:
+    """What may be logged of `value`, in types that JSON has: a line that can't be rendered would be lost, and the
+    logging module would print its raw arguments instead."""
     if name.lower() in _FORBIDDEN_NAMES:
         return "[redacted]"
-    if isinstance(value, str) and name not in {"timestamp", "level", "process", "logger"}:
-        return redact_text(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, Mapping):
-        return {key: _redact(str(key), inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
+        return {redact_text(str(key)): _redact(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [_redact("", inner) for inner in value]
-    return value
+    return redact_text(str(value))
 
 
 def _process_name(process: str) -> Any:
