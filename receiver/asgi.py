@@ -8,16 +8,18 @@ it, for the commit after it) is awaited here. docs/decisions/0005 has the measur
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from flask import Flask
 
 from receiver.admission import Admitted, Refused
-from receiver.bodies import Bodies, Body
-from receiver.inbox import NotStored, Ticket
-from receiver.webhooks import COMMIT_SECONDS, LOOK_SECONDS, TICKETS, VERDICT, Door
+from receiver.inbox import NotStored, Sink, Ticket
+from receiver.inflight import InFlight, Request
+from receiver.webhooks import HEAD, LOOK_SECONDS, MAKE_TICKET, TICKET, VERDICT, Door
+from shared.db.webhooks import NewWebhook
 from shared.logs import get_logger
 
 log = get_logger(__name__)
@@ -29,8 +31,6 @@ Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 #: Bodies larger than this are hashed and sealed beside the event loop.
 INLINE_BYTES = 64 * 1024
-#: Requests for anything but a webhook need no body.
-_OTHER_BODY_BYTES = 0
 _ENVIRON = {
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
@@ -42,8 +42,30 @@ _ENVIRON = {
 }
 
 
-class ClientGone(Exception):
-    """The sender hung up before its body was whole."""
+class LoopTicket(Ticket):
+    """A ticket that a task of an event loop waits for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, webhook: NewWebhook, provider: str) -> None:
+        super().__init__(webhook, provider)
+        self.loop = loop
+        self.future: asyncio.Future[None] = loop.create_future()
+
+    @classmethod
+    def settled(cls, tickets: Sequence[Ticket]) -> None:
+        """Wakes all of them with one call into the event loop."""
+        ours = [ticket for ticket in tickets if isinstance(ticket, LoopTicket)]
+        ours[0].loop.call_soon_threadsafe(_settle, ours)
+
+    async def wait(self) -> Sink:
+        """Where the webhook was stored. Raises NotStored."""
+        await self.future
+        return self.outcome()
+
+
+def _settle(tickets: Sequence[LoopTicket]) -> None:
+    for ticket in tickets:
+        if not ticket.future.done():
+            ticket.future.set_result(None)
 
 
 class Front:
@@ -56,13 +78,13 @@ class Front:
         *,
         start: Callable[[], None],
         stop: Callable[[], None],
-        bodies: Bodies | None = None,
+        in_flight: InFlight | None = None,
     ) -> None:
         self._app = app
         self._door = door
         self._start = start
         self._stop = stop
-        self._bodies = bodies or Bodies()
+        self._in_flight = in_flight or InFlight()
         self._beside = ThreadPoolExecutor(2, thread_name_prefix="large-bodies")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -70,39 +92,54 @@ class Front:
             await self._lifespan(receive, send)
             return
         environ = make_environ(scope)
-        body = self._bodies.begin()
+        request = self._in_flight.begin()
         try:
-            status, headers, content = await self._handle(environ, body, receive)
-        except ClientGone:
-            status, headers, content = 400, [], b""
+            status, headers, content = await self._answer(environ, request, receive)
         finally:
-            self._bodies.end(body)
+            self._in_flight.end(request)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _handle(self, environ: dict[str, Any], body: Body, receive: Receive) -> Answer:
+    async def _answer(self, environ: dict[str, Any], request: Request, receive: Receive) -> Answer:
         head = self._door.head(environ)
         if head is None:
-            self._bodies.finish(body)
             return run_wsgi(self._app, environ)
         verdict = self._door.admit(head)
         if isinstance(verdict, Refused) and verdict.reason == "unknown_channel" and await self._looked_again():
             verdict = self._door.admit(head)
         if isinstance(verdict, Admitted) and (head.length or head.has_transfer_encoding):
-            refused = await self._read(environ, body, receive)
+            refused = await self._read(environ, request, receive)
             verdict = Refused(refused, verdict.channel.id) if refused else verdict
-        self._bodies.finish(body)
-        tickets: list[Ticket] = []
-        environ |= {VERDICT: verdict, TICKETS: tickets}
-        if body.size > INLINE_BYTES:
-            loop = asyncio.get_running_loop()
+        environ |= {HEAD: head, VERDICT: verdict}
+        if isinstance(verdict, Refused):
+            return run_wsgi(self._app, environ)
+        return await self._take_in(environ, request, verdict)
+
+    async def _take_in(self, environ: dict[str, Any], request: Request, admitted: Admitted) -> Answer:
+        """Runs the view, and holds its answer back until the webhook is durable."""
+        loop = asyncio.get_running_loop()
+        environ[MAKE_TICKET] = partial(LoopTicket, loop)
+        if request.size > INLINE_BYTES:
             answer = await loop.run_in_executor(self._beside, run_wsgi, self._app, environ)
         else:
             answer = run_wsgi(self._app, environ)
-        problem = await _not_durable(tickets)
-        if problem and isinstance(verdict, Admitted):
-            return run_wsgi(self._app, environ | {VERDICT: Refused(problem, verdict.channel.id)})
+        ticket: LoopTicket | None = environ.get(TICKET)
+        refused = await self._refused(ticket, request) if ticket else None
+        if refused:
+            environ[VERDICT] = Refused(refused, admitted.channel.id)
+            return run_wsgi(self._app, environ)
         return answer
+
+    async def _refused(self, ticket: LoopTicket, request: Request) -> str | None:
+        """Waits for the commit; the reason for a refusal if there was none in time."""
+        self._in_flight.committing(request)
+        try:
+            await ticket.wait()
+        except NotStored as error:
+            return error.reason
+        except asyncio.CancelledError as error:
+            return _given_up(request, error)
+        return None
 
     async def _looked_again(self) -> bool:
         looking = self._door.channels.look_again()
@@ -111,28 +148,27 @@ class Front:
         await asyncio.wait({asyncio.wrap_future(looking)}, timeout=LOOK_SECONDS)
         return True
 
-    async def _read(self, environ: dict[str, Any], body: Body, receive: Receive) -> str | None:
-        """Reads the body into `environ`; the reason for a refusal if it can't be had. Raises ClientGone."""
+    async def _read(self, environ: dict[str, Any], request: Request, receive: Receive) -> str | None:
+        """Reads the body into `environ`; the reason for a refusal if it can't be had."""
         parts: list[bytes] = []
+        more = True
+        self._in_flight.reading(request)
         try:
-            more = True
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise ClientGone
+                    return "incomplete"
                 part = message.get("body", b"")
                 parts.append(part)
-                self._bodies.grow(body, len(part))
-                if body.size > self._door.max_body:
-                    return "too_large"
+                self._in_flight.grow(request, len(part))
+                if request.refused or request.size > self._door.max_body:
+                    return request.refused or "too_large"
                 more = message.get("more_body", False)
-        except asyncio.CancelledError:
-            if body.refused is None:
-                raise
-        if body.refused:
-            return body.refused
-        whole = b"".join(parts)
-        environ["wsgi.input"] = io.BytesIO(whole)
+        except asyncio.CancelledError as error:
+            return _given_up(request, error)
+        finally:
+            self._in_flight.whole(request)
+        environ["wsgi.input"] = io.BytesIO(b"".join(parts))
         return None
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -198,13 +234,9 @@ def _no_write(data: bytes) -> object:
     raise NotImplementedError("the application returns its body")
 
 
-async def _not_durable(tickets: list[Ticket]) -> str | None:
-    """Waits for the commit; the reason for a refusal if there was none in time."""
-    for ticket in tickets:
-        try:
-            await asyncio.wait_for(asyncio.wrap_future(ticket), COMMIT_SECONDS)
-        except NotStored as error:
-            return error.reason
-        except TimeoutError:
-            return "late"
-    return None
+def _given_up(request: Request, error: asyncio.CancelledError) -> str:
+    """Why the request was given up; a cancellation that comes from elsewhere goes on."""
+    if request.refused is None or request.task is None:
+        raise error
+    request.task.uncancel()
+    return request.refused

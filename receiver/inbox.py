@@ -6,9 +6,8 @@ spool under the same ids, so that a twin (an insert that timed out and committed
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from enum import StrEnum
 from typing import Protocol
 
@@ -51,16 +50,47 @@ class _Files(Protocol):
     def append(self, webhooks: Sequence[NewWebhook]) -> None: ...
 
 
-class Ticket(Future[Sink]):
-    """What a request waits on: where its webhook was stored, or NotStored."""
+class Ticket:
+    """One webhook on its way to a disk. `settled` is called by the writer, once it has a sink or a reason."""
 
     def __init__(self, webhook: NewWebhook, provider: str) -> None:
-        super().__init__()
-        # Nobody takes back a webhook that was handed over, whoever stops waiting.
-        self.set_running_or_notify_cancel()
         self.webhook = webhook
         self.provider = provider
         self.started = time.perf_counter()
+        self.sink: Sink | None = None
+        self.reason: str | None = None
+
+    @classmethod
+    def settled(cls, tickets: "Sequence[Ticket]") -> None:
+        """Wakes whoever waits. All tickets of this class in a batch at once."""
+        raise NotImplementedError
+
+    def outcome(self) -> Sink:
+        """Where the webhook was stored, once it is settled. Raises NotStored."""
+        if self.sink is None:
+            raise NotStored(self.reason or "not_durable")
+        return self.sink
+
+
+class ThreadTicket(Ticket):
+    """A ticket that a thread waits for."""
+
+    def __init__(self, webhook: NewWebhook, provider: str) -> None:
+        super().__init__(webhook, provider)
+        self.event = threading.Event()
+
+    @classmethod
+    def settled(cls, tickets: Sequence[Ticket]) -> None:
+        """Wakes the threads."""
+        for ticket in tickets:
+            if isinstance(ticket, ThreadTicket):
+                ticket.event.set()
+
+    def wait(self, seconds: float) -> Sink:
+        """Where the webhook was stored. Raises NotStored."""
+        if not self.event.wait(seconds):
+            raise NotStored("late")
+        return self.outcome()
 
 
 class Inbox:
@@ -87,16 +117,15 @@ class Inbox:
         if self._thread.is_alive():
             self._thread.join(timeout=10)
 
-    def put(self, webhook: NewWebhook, provider: str) -> Ticket:
-        """Hands one webhook over. Raises NotStored if it can't even wait."""
-        ticket = Ticket(webhook, provider)
+    def put(self, ticket: Ticket) -> None:
+        """Takes one webhook over. Raises NotStored if it can't even wait."""
+        size = len(ticket.webhook.body)
         with self._changed:
-            if self._closing or self._waiting_bytes + len(webhook.body) > MAX_WAITING_BYTES:
+            if self._closing or self._waiting_bytes + size > MAX_WAITING_BYTES:
                 raise NotStored("not_durable" if self._closing else "memory")
             self._waiting.append(ticket)
-            self._waiting_bytes += len(webhook.body)
+            self._waiting_bytes += size
             self._changed.notify()
-        return ticket
 
     def _run(self) -> None:
         while batch := self._take():
@@ -105,7 +134,7 @@ class Inbox:
             except Exception as error:  # noqa: BLE001 - the writer must outlive whatever happens to one batch.
                 log.error("writer failed", error=type(error).__name__)
                 metrics.WRITER_FAILURES.labels("unexpected").inc()
-                self._fail([ticket for ticket in batch if not ticket.done()], "not_durable")
+                self._fail([ticket for ticket in batch if ticket.sink is None], "not_durable")
 
     def _take(self) -> list[Ticket]:
         """Everything that waits, as far as it fits into one batch. Empty when there will be no more."""
@@ -160,12 +189,21 @@ class Inbox:
     def _done(self, batch: Sequence[Ticket], sink: Sink) -> None:
         now = time.perf_counter()
         for ticket in batch:
-            metrics.ACKNOWLEDGED.labels(ticket.provider, sink.value).inc()
+            ticket.sink = sink
+        _settle(batch)
+        for provider, count in Counter(ticket.provider for ticket in batch).items():
+            metrics.ACKNOWLEDGED.labels(provider, sink.value).inc(count)
+        for ticket in batch:
             metrics.ACKNOWLEDGE_SECONDS.observe(now - ticket.started)
-            ticket.set_result(sink)
         if sink is Sink.POSTGRES:
             self._stored()
 
     def _fail(self, batch: Sequence[Ticket], reason: str) -> None:
         for ticket in batch:
-            ticket.set_exception(NotStored(reason))
+            ticket.reason = reason
+        _settle(batch)
+
+
+def _settle(batch: Sequence[Ticket]) -> None:
+    for kind in {type(ticket) for ticket in batch}:
+        kind.settled([ticket for ticket in batch if type(ticket) is kind])

@@ -1,8 +1,8 @@
 """The webhook door: admit, authenticate, keep, answer. Translates HTTP; what it decides is in admission.py.
 
-The view is plain WSGI, and waits for the commit itself. The ASGI front (asgi.py) runs the same view with two entries
-in the environment: the verdict on the head, found before the body was read, and a list for the tickets, so that
-the front waits for the commit and not the view.
+The view is plain WSGI, and waits for the commit itself. The ASGI front (asgi.py) runs the same view with entries of
+its own in the environment: the head, the verdict on it, found before the body was read, and a kind of ticket that
+the front waits for, so that the view doesn't.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,21 +24,26 @@ from receiver.admission import (
 )
 from receiver.channels import Channels
 from receiver.head import Head, network_of, read_head
-from receiver.inbox import Inbox, NotStored, Ticket
+from receiver.inbox import Inbox, NotStored, ThreadTicket, Ticket
+from receiver.inflight import COMMIT_SECONDS
 from receiver.limits import RefusalLimit
 from receiver.record import make_record
 from shared.crypto import KeyRing
+from shared.db.webhooks import NewWebhook
 from shared.ids import uuid7
 from shared.logs import get_logger
 
 log = get_logger(__name__)
 
 #: Keys of the WSGI environment, set by the ASGI front.
+HEAD = "ctwa.head"
 VERDICT = "ctwa.verdict"
-TICKETS = "ctwa.tickets"
-#: No provider waits longer than this for its 200 (360dialog gives up at 5 s).
-COMMIT_SECONDS = 5.0
+MAKE_TICKET = "ctwa.make-ticket"
+#: Set by the view: the ticket that the front has to wait for.
+TICKET = "ctwa.ticket"
 LOOK_SECONDS = 0.5
+
+MakeTicket = Callable[[NewWebhook, str], Ticket]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +70,12 @@ class Door:
         # server hides it when there is a Transfer-Encoding as well.
         return admit(head, self.channels.get(head.key), max_body=self.max_body, chunked=self.trusted_proxies > 0)
 
-    def keep(self, admitted: Admitted, body: bytes) -> Ticket:
+    def keep(self, admitted: Admitted, body: bytes, make_ticket: MakeTicket) -> Ticket:
         """Hands the webhook to the writer. Raises NotStored."""
         record = make_record(admitted, body, webhook_id=uuid7(), received_at=datetime.now(UTC), ring=self.ring)
-        return self.inbox.put(record, admitted.channel.provider.name)
+        ticket = make_ticket(record, admitted.channel.provider.name)
+        self.inbox.put(ticket)
+        return ticket
 
     def refuse(self, refused: Refused, address: str) -> Refused:
         """The refusal to answer with: "limited" for an address that was refused too often. Counted, and logged."""
@@ -94,9 +101,10 @@ def webhooks(door: Door) -> Blueprint:
     @routes.route("/webhooks/<key>/", methods=methods, provide_automatic_options=False)
     @routes.route("/webhooks/<key>/<path:path>", methods=methods, provide_automatic_options=False)
     def webhook(key: str, path: str = "") -> Response:
-        head = door.head(request.environ)
+        environ = request.environ
+        head = environ.get(HEAD) or door.head(environ)
         assert head is not None
-        verdict = request.environ.get(VERDICT) or _admit_waiting(door, head)
+        verdict = environ.get(VERDICT) or _admit_waiting(door, head)
         answer = _take_in(door, verdict) if isinstance(verdict, Admitted) else verdict
         return _refusal(door.refuse(answer, head.address)) if isinstance(answer, Refused) else answer
 
@@ -124,17 +132,14 @@ def _take_in(door: Door, admitted: Admitted) -> Response | Refused:
     refused = authenticate(admitted, body)
     if refused:
         return refused
+    make_ticket: MakeTicket | None = request.environ.get(MAKE_TICKET)
     try:
-        ticket = door.keep(admitted, body)
-        tickets = request.environ.get(TICKETS)
-        if tickets is None:
-            ticket.result(timeout=COMMIT_SECONDS)
-        else:
-            tickets.append(ticket)
+        ticket = door.keep(admitted, body, make_ticket or ThreadTicket)
+        if isinstance(ticket, ThreadTicket):
+            ticket.wait(COMMIT_SECONDS)
     except NotStored as error:
         return Refused(error.reason, admitted.channel.id)
-    except WaitedTooLong:
-        return Refused("late", admitted.channel.id)
+    request.environ[TICKET] = ticket
     content_type, text = admitted.channel.provider.answer
     return Response(text, status=200, content_type=content_type)
 
