@@ -15,6 +15,8 @@ BATCH_ROWS = Histogram(
     "ctwa_webhook_batch_rows", "Webhooks made durable by one commit.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
 WRITER_FAILURES = Counter("ctwa_webhook_writer_failures_total", "Writes that failed, by what failed.", ["where"])
-SPOOL_BYTES = Gauge("ctwa_spool_bytes", "Bytes in the spool of this host.")
-SPOOL_FILES = Gauge("ctwa_spool_files", "Files in the spool of this host.")
-BODIES_BEING_READ = Gauge("ctwa_bodies_being_read", "Requests whose body has not come whole yet.")
+SPOOL_BYTES = Gauge("ctwa_spool_bytes", "Bytes in the spool of this host.", multiprocess_mode="max")
+SPOOL_FILES = Gauge("ctwa_spool_files", "Files in the spool of this host.", multiprocess_mode="max")
+BODIES_BEING_READ = Gauge(
+    "ctwa_bodies_being_read", "Requests whose body has not come whole yet.", multiprocess_mode="livesum"
+)

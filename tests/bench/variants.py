@@ -57,9 +57,7 @@ def coalescing() -> Flask:
 def receiver() -> Front:
     """The receiver as it is: waiting in the event loop."""
     runtime = Runtime(load_settings(os.environ, needs=NEEDS))
-    return Front(
-        create_app(runtime.door, runtime.readiness), runtime.door, start=runtime.start, stop=runtime.stop
-    )
+    return Front(create_app(runtime.door, runtime.readiness), runtime.door, start=runtime.start, stop=runtime.stop)
 
 
 def _runtime() -> Runtime:
