@@ -39,9 +39,12 @@ TASKS = {
 }
 
 
-def make_celery(redis_url: str) -> Celery:
-    """The Celery app every process uses. Settings as measured in docs/decisions/0006-celery-settings.md."""
-    app = Celery("ctwa", broker=redis_url or None)
+def make_celery(redis_url: str, *, current: bool = True) -> Celery:
+    """The Celery app every process uses. Settings as measured in docs/decisions/0006-celery-settings.md.
+
+    `current` makes it the one that `celery.current_app` means in this thread.
+    """
+    app = Celery("ctwa", broker=redis_url or None, set_as_current=current)
     app.conf.update(
         result_backend=None,
         task_ignore_result=True,
@@ -91,8 +94,11 @@ def make_celery(redis_url: str) -> Celery:
 
 
 def make_publisher(redis_url: str) -> Celery:
-    """A Celery app for processes that only ring: its sockets give up fast, so that a frozen Redis can't hold them."""
-    app = make_celery(redis_url)
+    """A Celery app for processes that only ring: its sockets give up fast, so that a frozen Redis can't hold them.
+
+    Workers ring with one too, beside their own app, whose place it must not take.
+    """
+    app = make_celery(redis_url, current=False)
     app.conf.broker_transport_options = {
         **app.conf.broker_transport_options,
         "socket_timeout": 0.5,
