@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from shared.providers import meta_cloud, whapi
+from shared.providers import meta_cloud, twilio, whapi
 from shared.providers.base import Parsed, Provider, Request
 
 PROVIDERS: dict[str, Provider] = {
     "whapi": whapi.PROVIDER,
     "meta_cloud": meta_cloud.PROVIDER,
+    "twilio": twilio.PROVIDER,
 }
 
 

@@ -44,10 +44,11 @@ def read_body(request: Request, collector: Collector | None = None) -> Json:
     them. Raises UnparsableError.
     """
     text = _decode(_decompress(request.body))
-    if not text.strip():
+    stripped = text.strip()
+    if not stripped:
         raise UnparsableError("empty_body")
-    if _FORM.fullmatch(text):
-        return _form(text)
+    if _FORM.fullmatch(stripped):
+        return _form(stripped)
     return read_json(text, collector)
 
 

@@ -3,6 +3,7 @@
 An adapter says which of its fields is what; the rules that hold for all of them are here.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,9 @@ NOT_ONE_TO_ONE: Mapping[AddressKind, str] = {
     AddressKind.STATUS: "status_story",
     AddressKind.BROADCAST: "broadcast",
 }
+
+#: A business-scoped user id, which several providers put where a phone used to be: `US.13491208655302741918`.
+_BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,8 @@ def keep_message(written: Inbound, found: Collector) -> None:
     if sender and sender.kind is AddressKind.PHONE and sender.value == channel_ref:
         return found.ignore("from_me")
     bsuid = identifier(written.bsuid)
+    if bsuid is None and sender and _BSUID.fullmatch(sender.value):
+        bsuid = sender.value
     names = {sender.kind: sender.value} if sender and sender.value != bsuid else {}
     if not (names or bsuid):
         return found.ignore("no_sender")

@@ -56,7 +56,7 @@ def test_json_is_read_in_every_encoding(body: bytes) -> None:
 
 
 def test_a_form_is_told_by_its_bytes() -> None:
-    assert read(b"From=whatsapp%3A%2B15550100126&Body=Hi+there%0A&ReferralCtwaClid=") == {
+    assert read(b"From=whatsapp%3A%2B15550100126&Body=Hi+there%0A&ReferralCtwaClid=\n") == {
         "From": "whatsapp:+15550100126",
         "Body": "Hi there\n",
         "ReferralCtwaClid": "",

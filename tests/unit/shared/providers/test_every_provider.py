@@ -1,6 +1,7 @@
 """What every provider must do, each tested once over all of them."""
 
 import json
+import re
 import sys
 import traceback
 from typing import Any
@@ -228,7 +229,9 @@ def test_a_request_is_not_printed_with_its_secrets() -> None:
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_reason_in_an_adapters_tables_has_its_explanation(provider: str) -> None:
     module = sys.modules[PROVIDERS[provider].parse.__module__]
-    tables = [value for name, value in vars(module).items() if name.isupper() and isinstance(value, dict)]
+    tables = [
+        value for name, value in vars(module).items() if re.fullmatch("[A-Z][A-Z_]*", name) and isinstance(value, dict)
+    ]
     reasons = {reason for table in tables if table is not whapi.SOURCE_APPS for reason in table.values()}
     assert reasons <= set(IGNORED)
 
