@@ -22,7 +22,12 @@ settings = load_settings(os.environ, needs={"REDIS_URL"})
 def make_taskless_app(redis_url: str) -> Celery:
     """The app with beat's calendar, and with the queues by name, since Flower can't ask workers for them."""
     celery = make_celery(redis_url)
-    celery.conf.update(beat_schedule=CALENDAR, task_queues=[Queue(work.value) for work in Work])
+    celery.conf.update(
+        beat_schedule=CALENDAR,
+        task_queues=[Queue(work.value) for work in Work],
+        # Flower asks in seven threads at once, each with two connections of the pool: with four, it waits for ever.
+        broker_pool_limit=20,
+    )
     return celery
 
 
