@@ -17,7 +17,7 @@ _LONGEST = 2000
 def mask_identity(kind: str, value: str) -> str:
     """A phone as +1555•••0123, another name of a person as its first four characters and dots."""
     if kind == "phone":
-        return f"+{value[:4]}{_DOTS}{value[-4:]}" if len(value) >= 10 else f"+{value[:2]}{_DOTS}"
+        return f"+{value[:4]}{_DOTS}{value[-4:]}" if len(value) >= 10 else f"+{value[: len(value) // 4]}{_DOTS}"
     return f"{value[:4]}{_DOTS}"
 
 

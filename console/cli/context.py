@@ -119,12 +119,6 @@ def readable_errors() -> Iterator[None]:
         raise UnavailableError("Postgres took too long and was stopped. Ask for less, or try again.") from error
     except psycopg.OperationalError as error:
         raise UnavailableError(_why_away(error)) from error
-    except psycopg.ProgrammingError as error:
-        if error.sqlstate is None:
-            raise UnavailableError(
-                "DATABASE_URL is not a usable Postgres URL, such as postgresql://user:password@host:5432/name."
-            ) from error
-        raise
 
 
 def _key_ring(name: str, keys: Sequence[str]) -> KeyRing:

@@ -141,7 +141,8 @@ def show(session: Session, name: str, as_json: bool) -> None:
     shown = {name: value for name, value in row.items() if name not in ("pause", "channels", "deliveries")}
     print_fields({**shown, "channels": ", ".join(row["channels"]), "deliveries": counts, "state": _state(row)})
     if row["pause"]:
-        click.echo(f"\n{row['pause']['words']}\nWhat to do: {row['pause']['next_step']}")
+        note = f" Note: {plain(row['pause']['detail'])}" if row["pause"]["reason"] == "by_hand" else ""
+        click.echo(f"\n{row['pause']['words']}{note}\nWhat to do: {row['pause']['next_step']}")
 
 
 @datasets.command("pause")

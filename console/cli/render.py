@@ -16,7 +16,7 @@ from rich.text import Text
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 #: What json.dumps leaves as it is and a terminal or a stream may stumble over.
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Wide enough that a table in a pipe is never folded.
 _PIPE_WIDTH = 4000
 

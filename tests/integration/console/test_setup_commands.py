@@ -279,17 +279,17 @@ def test_without_a_database_or_keys_a_command_says_what_to_set(
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("url", "words", "code"),
     [
-        ("postgresql://ctwa_console:canary@127.0.0.1:1/x", "can't be reached"),
-        ("postgresql://u:canary@canary@127.0.0.1:1/x", "can't be reached"),
-        ("canary canary", "usable Postgres URL"),
+        ("postgresql://ctwa_console:canary@127.0.0.1:1/x", "can't be reached", 1),
+        ("postgresql://u:canary@canary@127.0.0.1:1/x", "can't be reached", 1),
+        ("canary canary", "must look like postgresql://", 2),
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_line_that_repeats_nothing_of_its_url(
-    cli: Cli, url: str, words: str
+    cli: Cli, url: str, words: str, code: int
 ) -> None:
-    error = cli("datasets", "list", code=1, DATABASE_URL=url).stderr
+    error = cli("datasets", "list", code=code, DATABASE_URL=url).stderr
     assert words in error
     assert "canary" not in error
 
