@@ -124,7 +124,7 @@ with ds as materialized (
       and (select count(distinct x.lease_token) from deliveries x
            where x.dataset_id = d.id and x.state = 'sending')
           < case when d.pauses > 0 or c.usage_percent >= 75 then 1 else d.in_flight_max end
-    order by d.last_claimed_at nulls first limit 1 for update of d skip locked
+    order by d.last_claimed_at nulls first limit 1 for no key update of d skip locked
 ), near as materialized (
     select id, batch_cap, next_attempt_at from deliveries
     where dataset_id = (select id from ds) and state = 'pending' and next_attempt_at <= now()
@@ -347,13 +347,14 @@ def release_dry_runs(conn: psycopg.Connection[Any]) -> int:
         """
         update deliveries d set next_attempt_at = now(), dry_run_at = null, updated_at = now()
         from datasets s where s.id = d.dataset_id and s.sending = 'on' and d.state = 'pending'
-          and d.dry_run_at is not null
+          and d.next_attempt_at = '9999-12-31' and d.dry_run_at is not null
         """
     ).rowcount
 
 
 def delivery_backlog(conn: psycopg.Connection[Any]) -> Backlog:
-    """What is due and may be sent now; counted up to 10,000."""
+    """What is due and may be sent now; counted up to 1,000 of each dataset."""
+    # The order and limit keep it on the index of what is due: another one would read what waits for paused datasets.
     row = conn.execute(
         """
         select count(*), coalesce(extract(epoch from now() - min(x.next_attempt_at)), 0)::float8
@@ -361,7 +362,7 @@ def delivery_backlog(conn: psycopg.Connection[Any]) -> Backlog:
         cross join lateral (
             select next_attempt_at from deliveries
             where dataset_id = d.id and state = 'pending' and next_attempt_at <= now()
-            order by next_attempt_at limit 10000
+            order by next_attempt_at, id limit 1000
         ) x
         where d.sending <> 'off' and (d.paused_until is null or d.paused_until <= now())
           and (c.throttled_until is null or c.throttled_until <= now())

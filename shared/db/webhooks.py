@@ -86,21 +86,25 @@ def insert_webhooks(conn: psycopg.Connection[Any], webhooks: Sequence[NewWebhook
     )
 
 
-# Channels in random order, a few rows of each: a flood on one of them costs the others nothing.
+# Channels in random order, a few rows of each: a flood on one of them costs the others nothing. Disabled channels
+# too: what came before was acknowledged. `before` is what the rows before this one weigh: a batch is read into memory.
 _CLAIM = """
 with picked as materialized (
-    select w.received_at, w.id
-    from (select id from channels where enabled order by random()) c
+    select w.received_at, w.id, w.body_bytes
+    from (select id from channels order by random()) c
     cross join lateral (
-        select received_at, id from webhooks
+        select received_at, id, body_bytes from webhooks
         where source = 'channel' and source_id = c.id and state = 'new' and crashes = 0
           and received_at > now() - make_interval(days => %(days)s)
         order by received_at, id limit %(each)s for update skip locked
     ) w
     limit %(limit)s
+), weighed as (
+    select received_at, id, sum(body_bytes) over (order by received_at, id) - body_bytes as before from picked
 )
 update webhooks w set state = 'claimed', lease_token = %(token)s, lease_until = now() + make_interval(secs => %(lease)s)
-from picked p where w.received_at = p.received_at and w.id = p.id
+from weighed p where w.received_at = p.received_at and w.id = p.id
+  and p.before + w.body_bytes <= greatest(%(bytes)s, w.body_bytes)
 returning w.id, w.received_at, w.source, w.source_id, w.method, w.path, w.query, w.headers, w.body, w.crashes
 """
 
@@ -130,13 +134,26 @@ def claim_webhooks(
     limit: int = 200,
     each: int = 25,
     days: int = 3,
+    most_bytes: int = 16_000_000,
 ) -> list[ClaimedWebhook]:
     """Leases up to `limit` new requests, at most `each` of one channel, oldest first, in order of arrival.
+
+    Together they have at most `most_bytes`, unless the first one alone has more.
 
     `days` bounds how far back it looks, so that it touches few partitions; the sweeper looks further back.
     """
     with conn.cursor(row_factory=class_row(ClaimedWebhook)) as cursor:
-        cursor.execute(_CLAIM, {"token": token, "lease": lease_seconds, "limit": limit, "each": each, "days": days})
+        cursor.execute(
+            _CLAIM,
+            {
+                "token": token,
+                "lease": lease_seconds,
+                "limit": limit,
+                "each": each,
+                "days": days,
+                "bytes": most_bytes,
+            },
+        )
         return sorted(cursor.fetchall(), key=lambda webhook: (webhook.received_at, webhook.id))
 
 
@@ -207,10 +224,18 @@ class Backlog:
 
 def webhook_backlog(conn: psycopg.Connection[Any]) -> Backlog:
     """What intake has not looked at; counted up to 10,000, since more makes no difference to anybody."""
+    # Each condition is one partial index's, word for word: anything looser reads every webhook there is.
     row = conn.execute(
         """
-        select count(*), coalesce(extract(epoch from now() - min(received_at)), 0)::float8
-        from (select received_at from webhooks where state = 'new' limit 10000) w
+        select (select count(*) from (select from webhooks where state = 'new' and crashes = 0 limit 10000) w)
+             + (select count(*) from (select from webhooks where state = 'new' and crashes > 0 limit 10000) w),
+               coalesce(extract(epoch from now() - least(
+                   (select min(w.received_at) from channels c cross join lateral (
+                        select received_at from webhooks
+                        where source = 'channel' and source_id = c.id and state = 'new' and crashes = 0
+                        order by received_at, id limit 1) w),
+                   (select min(received_at) from webhooks where state = 'new' and crashes > 0)
+               )), 0)::float8
         """
     ).fetchone()
     return Backlog(*row) if row else Backlog(0, 0.0)
