@@ -195,6 +195,7 @@ class Inbox:
             metrics.ACKNOWLEDGED.labels(provider, sink.value).inc(count)
         for ticket in batch:
             metrics.ACKNOWLEDGE_SECONDS.observe(now - ticket.started)
+        log.info("webhooks stored", sink=sink.value, webhook_ids=[str(ticket.webhook.id) for ticket in batch])
         if sink is Sink.POSTGRES:
             self._stored()
 

@@ -20,7 +20,7 @@ class RefusalLimit:
     ) -> None:
         self._burst = burst
         self._per_second = per_second
-        self._addresses = addresses
+        self._max_addresses = addresses
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
@@ -33,11 +33,13 @@ class RefusalLimit:
             tokens = min(self._burst, tokens + (now - since) * self._per_second)
             allowed = tokens >= 1
             self._buckets[owner] = (tokens - 1 if allowed else tokens, now)
-            if len(self._buckets) > self._addresses:
+            if len(self._buckets) > self._max_addresses:
                 self._buckets.popitem(last=False)
         return allowed
 
-    def __len__(self) -> int:
+    @property
+    def addresses(self) -> int:
+        """How many addresses are remembered."""
         return len(self._buckets)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import sys
 
 import click
@@ -12,6 +13,7 @@ from granian.http import HTTP1Settings
 from receiver.app import create_app
 from receiver.asgi import Front
 from receiver.runtime import NEEDS, Runtime
+from shared.local.privileges import die_with_parent
 from shared.logs import configure_logs, get_logger
 from shared.metrics import serve_metrics
 from shared.settings import SettingsError, load_settings
@@ -36,6 +38,8 @@ _GRANIAN_LOGGING = {
 
 def load() -> Front:
     """The ASGI application of one worker process; granian calls it after the fork."""
+    # A worker whose master was killed would go on holding the port.
+    die_with_parent(signal.SIGTERM, os.getppid())
     settings = load_settings(os.environ, needs=NEEDS)
     configure_logs("receiver", log_format=settings.log_format, level=settings.log_level)
     serve_metrics(settings)

@@ -163,7 +163,7 @@ def _measure(
 def _print(results: dict[str, list[float]]) -> None:
     ceiling = results["bare wsgi, 1 thread"]
     best_commit = max(
-        (rates for name, rates in results.items() if name.startswith("commit")), key=lambda rates: geometric_mean(rates)
+        (rates for name, rates in results.items() if name.startswith("commit")), key=geometric_mean
     )
     print(f"{'variant':34} {'req/s':>8} {'of bare':>8} {'x commit':>9}")
     for name, rates in results.items():
