@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 
-from shared.providers import meta_cloud, twilio, whapi
+from shared.providers import dialog360, evolution, gupshup, meta_cloud, twilio, whapi
 from shared.providers.base import Parsed, Provider, Request
 
 PROVIDERS: dict[str, Provider] = {
     "whapi": whapi.PROVIDER,
     "meta_cloud": meta_cloud.PROVIDER,
+    "evolution": evolution.PROVIDER,
     "twilio": twilio.PROVIDER,
+    "360dialog": dialog360.PROVIDER,
+    "gupshup": gupshup.PROVIDER,
 }
 
 
