@@ -14,7 +14,7 @@ from shared.local.ports import is_listening
 from shared.local.process import Process
 
 #: What every program takes from the environment that the stack was started in.
-_BASE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LOG_LEVEL")
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LOG_LEVEL")
 #: Settings that a person may give the stack as a whole.
 _TUNING = (
     "GRAPH_VERSION",
@@ -201,7 +201,7 @@ def _process(
 ) -> Process:
     """A Python program with an environment of its own, ready when it serves its metrics unless said otherwise."""
     metrics = around.metrics.get(name)
-    given = {key: around.environ[key] for key in (*_BASE, *_TUNING) if around.environ.get(key)}
+    given = {key: around.environ[key] for key in (*INHERITED, *_TUNING) if around.environ.get(key)}
     own = {"LOG_FORMAT": "json", **({"METRICS_PORT": str(metrics)} if metrics else {})}
     return Process(
         name=name,

@@ -1,0 +1,1 @@
+"""`ctwa demo`: every case of every provider through a real stack, and what became of each."""
