@@ -61,6 +61,10 @@ def look_at_version(version: str, today: date) -> dict[str, str]:
 def problems(report: Mapping[str, Any]) -> list[dict[str, str]]:
     """What needs attention in a report: a list of {what, next_step}, the worst first. Pure."""
     found: list[tuple[str, str]] = []
+    if report["sending"] != "on":
+        found.append(
+            (f"Sending is {report['sending']} for every dataset (SENDING).", "Set SENDING=on and restart the workers.")
+        )
     if report["redis"] == "away":
         found.append(("Redis can't be reached.", "Start it; until then the sweeper does the work, only slower."))
     found += _process_problems(report["processes"])

@@ -70,7 +70,7 @@ def deliveries(
         return
     now = datetime.now(UTC)
     print_table(
-        ("ID", "AGE", "STATE", "REASON", "EVENT", "DATASET", "CHANNEL", "VALUE", "LAST ANSWER", ""),
+        ("ID", "AGE", "STATE", "REASON", "EVENT", "DATASET", "VALUE", "ANSWER", ""),
         [
             (
                 row.id,
@@ -79,7 +79,6 @@ def deliveries(
                 row.reason,
                 row.event_name,
                 row.dataset,
-                row.channel,
                 money(row.value, row.currency),
                 _answer(row),
                 "test" if row.is_test else " ",

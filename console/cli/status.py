@@ -22,7 +22,7 @@ from shared.queue import make_redis
 def status(session: Session, as_json: bool) -> None:
     """Say whether all is well, and what to do if not. Exit code 1 when something needs attention.
 
-    JSON: {ok, problems: [{what, next_step}], version, local_stack, database: ok, redis: ok|away|not set,
+    JSON: {ok, problems: [{what, next_step}], version, local_stack, database: ok, sending, redis: ok|away|not set,
     processes: [{process, seconds_ago}], backlog: {webhooks, deliveries: {waiting, oldest_seconds}},
     deliveries: {state: count}, test_deliveries, rejected_webhooks, paused_datasets, unready_datasets,
     unsigned_channels, graph: {version, state, text}, spool: {bytes, set_aside}}. Without a usable database: {ok: false,
@@ -47,6 +47,7 @@ def _fill(session: Session, report: dict[str, Any]) -> None:
     with session.database() as conn:
         report |= look(conn)
     report["database"] = "ok"
+    report["sending"] = settings.sending
     report["redis"] = _redis(settings.redis_url)
     report["local_stack"] = str(session.stack.state_dir) if session.stack else None
     report["graph"] = look_at_version(settings.graph_version, datetime.now(UTC).date())

@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
+from console.errors import ConflictError
+from console.setup.document import Desired
+from console.setup.plan import Rings, carry_out, plan, read_present
 from shared.db.channels import open_secrets
 from tests.integration.console.commands import Cli
 
@@ -169,6 +173,16 @@ def test_a_json_file_is_taken_too_and_its_double_keys_are_refused(cli: Cli, tmp_
     }
     file.write_text('{"datasets": {"a": {"meta_id": "1"}, "a": {"meta_id": "2"}}}')
     cli("apply", str(file), "--yes", code=2)
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(cli: Cli, conn: psycopg.Connection[Any]) -> None:
+    desired = Desired(datasets={"d": {"meta_id": "1", "waba_id": "2"}})
+    rings = Rings(tokens=None, secrets=None)
+    agreed = plan(desired, read_present(conn, rings, desired))
+    cli("datasets", "add", "d", "--meta-id", "1")
+    with pytest.raises(ConflictError):
+        carry_out(conn, rings, desired, agreed, prune=False, actor="test")
+    assert cli.json("datasets", "show", "d")["waba_id"] is None
 
 
 def test_without_somebody_to_ask_nothing_is_done(cli: Cli, tmp_path: Path) -> None:

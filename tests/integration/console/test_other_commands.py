@@ -1,7 +1,9 @@
 """Migrating, keys, samples, the bell, the local stack, and every command as a process of its own."""
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,6 +104,33 @@ def test_every_command_works_as_a_process_and_pipes_cleanly(cli: Cli) -> None:
         assert json.loads(ctwa(command, "--json")) == []
     body = run("send-sample", "--channel", "sales", "--list", **cli.environ).stdout
     assert body.split() == list_samples("whapi")
+
+
+def test_a_token_typed_at_the_prompt_is_not_echoed(cli: Cli) -> None:
+    token = "EAAtyped0123456789"
+    terminal, ours = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "console.cli.main", "credentials", "add", "main"],
+        stdin=ours,
+        stdout=subprocess.PIPE,
+        stderr=ours,
+        start_new_session=True,
+        cwd=Path(__file__).parents[3],
+        env={"PATH": os.environ["PATH"], **cli.environ},
+    ) as process:
+        os.close(ours)
+        # The prompt's last character comes after the echo is off.
+        shown = os.read(terminal, 100)
+        os.write(terminal, f"{token}\n".encode())
+        printed, _ = process.communicate(timeout=60)
+        with contextlib.suppress(OSError):  # a terminal whose other end is closed
+            while more := os.read(terminal, 1000):
+                shown += more
+        os.close(terminal)
+    assert process.returncode == 0, shown
+    assert token.encode() not in shown + printed
+    [row] = cli.rows("select token from credentials")
+    assert cli.token_ring.open(row["token"]).decode() == token
 
 
 def test_an_expected_error_is_a_sentence_and_an_exit_code(cli: Cli) -> None:

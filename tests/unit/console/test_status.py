@@ -7,6 +7,7 @@ from console.status import look_at_spool, problems
 
 def report(**changes: Any) -> dict[str, Any]:
     fine: dict[str, Any] = {
+        "sending": "on",
         "redis": "ok",
         "processes": [{"process": "sweeper", "seconds_ago": 1.0}],
         "backlog": {
@@ -32,6 +33,7 @@ def test_nothing_is_a_problem_when_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"sending": "dry-run"}, "Sending is dry-run"),
         ({"redis": "away"}, "Redis"),
         ({"processes": []}, "No sweeper has ever run"),
         ({"processes": [{"process": "sending", "seconds_ago": 1.0}]}, "No sweeper has ever run"),
