@@ -36,6 +36,7 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "other_event_type": "An event about something else than messages (templates, contacts, calls, the account).",
         "other_field": "A webhook field other than messages and automatic_events.",
         "other_object": "A webhook of another Meta product, not of WhatsApp.",
+        "placeholder": "A message whose content has not come yet; it comes later, under the same id.",
         "presences": "Who is online or typing.",
         "reaction": "An emoji reaction to an earlier message.",
         "revoke": "A deleted message.",

@@ -35,11 +35,11 @@ def expected_of(case: str) -> Path:
 
 
 def values_at(node: Any, path: str) -> Iterator[Any]:
-    """Yield what lies at a dotted path, where `*` is every item of a list."""
+    """Yield what lies at a dotted path, where `*` is every item of a list, or every value of an object."""
     step, _, rest = path.partition(".")
     found: list[Any] = []
-    if step == "*" and isinstance(node, list):
-        found = node
+    if step == "*":
+        found = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
     elif isinstance(node, dict) and step in node:
         found = [node[step]]
     for value in found:
