@@ -66,7 +66,13 @@ def channels() -> None:
 
 @channels.command()
 @click.argument("name")
-@click.option("--provider", required=True, type=click.Choice(sorted(PROVIDERS)), help="Who posts the webhooks.")
+@click.option(
+    "--provider",
+    required=True,
+    metavar="NAME",
+    type=click.Choice(sorted(PROVIDERS)),
+    help="Who posts the webhooks; docs/providers/ names them.",
+)
 @click.option("--unsigned", is_flag=True, help="Take webhooks that nothing authenticates but the unguessable URL.")
 @_with(_SECRETS)
 @_with(_FIELDS)

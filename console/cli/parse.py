@@ -12,7 +12,7 @@ from shared.providers.base import Request, UnparsableError
 
 
 @click.command()
-@click.option("--provider", required=True, metavar="NAME", help=f"One of {', '.join(sorted(PROVIDERS))}.")
+@click.option("--provider", required=True, metavar="NAME", help="Whose webhook it is; docs/providers/ names them.")
 @click.option(
     "--header", "headers", multiple=True, metavar="'K: V'", help="A header of the request; may be given again."
 )
