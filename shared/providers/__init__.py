@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.providers import dialog360, evolution, gupshup, meta_cloud, twilio, whapi
+from shared.providers import dialog360, evolution, gupshup, infobip, meta_cloud, twilio, vonage, whapi, ycloud
 from shared.providers.base import Parsed, Provider, Request
 
 PROVIDERS: dict[str, Provider] = {
@@ -12,6 +12,9 @@ PROVIDERS: dict[str, Provider] = {
     "twilio": twilio.PROVIDER,
     "360dialog": dialog360.PROVIDER,
     "gupshup": gupshup.PROVIDER,
+    "infobip": infobip.PROVIDER,
+    "ycloud": ycloud.PROVIDER,
+    "vonage": vonage.PROVIDER,
 }
 
 

@@ -50,9 +50,9 @@ def keep_message(written: Inbound, found: Collector) -> None:
     message_id = identifier(written.message_id)
     if message_id is None:
         return found.ignore("no_message_id")
-    kind = text(written.kind, 64)
-    if (kind or "").lower() in NOT_A_MESSAGE:
-        return found.ignore(NOT_A_MESSAGE[(kind or "").lower()])
+    kind = (text(written.kind, 64) or "").lower()
+    if kind in NOT_A_MESSAGE:
+        return found.ignore(NOT_A_MESSAGE[kind])
     sender = read_address(identifier(written.sender))
     if sender and sender.kind in NOT_ONE_TO_ONE:
         return found.ignore(NOT_ONE_TO_ONE[sender.kind])
@@ -76,7 +76,7 @@ def keep_message(written: Inbound, found: Collector) -> None:
             bsuid=bsuid,
             parent_bsuid=identifier(written.parent_bsuid),
             provider_id=None if bsuid else names.get(AddressKind.ID),
-            kind=kind,
+            kind=kind or None,
             sent_at=written.sent_at,
             channel_ref=channel_ref,
         )

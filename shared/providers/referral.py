@@ -52,7 +52,7 @@ def read_referral(written: Mapping[str, Json], names: Names = META) -> Referral 
         source_url=whole_text(written.get(names.source_url)),
         headline=text(written.get(names.headline)),
         body=text(written.get(names.body)),
-        media_type=media_type,
+        media_type=media_type.lower() if media_type else None,
         media_url=(video or image) if (media_type or "").lower() == "video" else (image or video),
         flags=flags,
     )

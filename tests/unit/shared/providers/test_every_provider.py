@@ -4,6 +4,8 @@ import json
 import re
 import sys
 import traceback
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +33,9 @@ EVERY_PROVIDER = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PRO
 JUNK: tuple[Any, ...] = (None, "", 0, [], {}, "x", {"referral": {"ctwa_clid": "AfJunk"}, "ad": ["AfJunk"]})
 #: Providers that document nothing of the ad at all.
 WITHOUT_ADS = {"sinch"}
+#: Providers whose signature covers the time of sending.
+TIMED = ("ycloud", "vonage")
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 KEYS = sorted(all_keys([load(case) for case in json_cases()]))
 TEXTS = st.sampled_from([*KEYS, "whatsapp_business_account", "AfRandom", "15550100123", "1790000000"]) | st.text()
 RANDOM_JSON = st.recursive(
@@ -134,10 +139,10 @@ def secrets_of(provider: Provider, marker: str) -> Secrets:
     return {field.name: field.default or f"{provider.name}-{field.name}-{marker}" for field in provider.secret_fields}
 
 
-def signed(provider: Provider, secrets: Secrets, body: bytes = b'{"a": "\xc3\xa9"}') -> Request:
-    request = Request(body=body)
+def signed(provider: Provider, secrets: Secrets, received_at: datetime | None = None) -> Request:
+    request = Request(body=b'{"a": "\xc3\xa9"}', received_at=received_at)
     headers = {name.lower(): value for name, value in provider.sign(request, secrets).items()}
-    return Request(body=body, headers=headers)
+    return replace(request, headers=headers)
 
 
 @EVERY_PROVIDER
@@ -197,6 +202,23 @@ def test_a_changed_body_is_noticed_by_providers_that_sign_it(provider: Provider)
     good = signed(provider, secrets)
     changed = Request(body=good.body + b" ", headers=good.headers)
     assert provider.verify(changed, [secrets]) is not provider.verify_needs_body
+
+
+@EVERY_PROVIDER
+def test_a_signed_request_is_authentic_for_some_minutes(provider: Provider) -> None:
+    secrets = secrets_of(provider, "one")
+    good = signed(provider, secrets, received_at=NOW)
+    for seconds in (0, 60, 240):
+        assert provider.verify(replace(good, received_at=NOW + timedelta(seconds=seconds)), [secrets])
+
+
+@pytest.mark.parametrize("provider", TIMED)
+@pytest.mark.parametrize("seconds", [301, 3600, 86_400 * 365, -301, -86_400])
+def test_a_replayed_request_is_refused_where_its_time_is_signed(provider: str, seconds: int) -> None:
+    secrets = secrets_of(PROVIDERS[provider], "one")
+    good = signed(PROVIDERS[provider], secrets, received_at=NOW)
+    replayed = replace(good, received_at=NOW + timedelta(seconds=seconds))
+    assert not PROVIDERS[provider].verify(replayed, [secrets])
 
 
 # The registry.
