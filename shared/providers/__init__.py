@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.providers import dialog360, evolution, gupshup, infobip, meta_cloud, twilio, vonage, whapi, ycloud
+from shared.providers import dialog360, evolution, gupshup, infobip, meta_cloud, twilio, vonage, waha, whapi, ycloud
 from shared.providers.base import Parsed, Provider, Request
 
 PROVIDERS: dict[str, Provider] = {
@@ -15,6 +15,7 @@ PROVIDERS: dict[str, Provider] = {
     "infobip": infobip.PROVIDER,
     "ycloud": ycloud.PROVIDER,
     "vonage": vonage.PROVIDER,
+    "waha": waha.PROVIDER,
 }
 
 

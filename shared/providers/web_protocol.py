@@ -20,7 +20,7 @@ from typing import Any
 
 from shared.domain.messages import MessageClass, Referral, classify, clean_click_id
 from shared.providers.base import Json
-from shared.providers.body import identifier, mapping, raw_text, text, whole_text
+from shared.providers.body import boolean, identifier, mapping, raw_text, text, whole_text
 
 #: Two blocks of one message that name different ads or clicks: an ad brought the message, but none can be told.
 CONFLICT = "conflicting_ad_blocks"
@@ -67,6 +67,8 @@ PROTOCOL_TYPES = {
     "14": "edit",
     "MESSAGE_EDIT": "edit",
 }
+#: `Info.Edit` of whatsmeow's message events, https://github.com/tulir/whatsmeow/blob/main/types/message.go.
+EDIT_ATTRIBUTES = {"1": "edit", "2": "action", "3": "edit", "7": "revoke", "8": "revoke"}
 MEDIA_TYPES = {"1": "image", "IMAGE": "image", "2": "video", "VIDEO": "video"}
 SOURCE_APPS = {"fb": "facebook", "ig": "instagram"}
 #: Where ads and posts live. Bots decorate messages with ad blocks whose URL leads anywhere else.
@@ -108,6 +110,15 @@ def read_content(message: Json) -> Content:
         return Content(kind, reason)
     contexts = (mapping(mapping(value).get("contextInfo")) for key, value in sent.items() if key not in NOT_A_MESSAGE)
     return Content(kind, None, tuple(context for context in contexts if context))
+
+
+def read_event(event: Mapping[str, Json]) -> Content:
+    """Return what a message event of whatsmeow holds (`Info`, `Message`, `IsEdit`), wrappers of edits being gone."""
+    content = read_content(event.get("Message"))
+    edit = EDIT_ATTRIBUTES.get(text(mapping(event.get("Info")).get("Edit")) or "")
+    if content.not_a_message is None and boolean(event.get("IsEdit")):
+        edit = "edit"
+    return replace(content, not_a_message=content.not_a_message or edit)
 
 
 def protocol_reason(protocol: Mapping[str, Json]) -> str:
