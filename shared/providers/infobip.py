@@ -52,15 +52,14 @@ def _read_result(result: Mapping[str, Json], found: Collector) -> None:
         return found.ignore("malformed")
     referral = mapping(message.get("referral"))
     media = mapping(referral.get("referralMedia"))
+    media_parts = {"mediaType": media.get("type"), "mediaUrl": media.get("url")}
     return keep_message(
         Inbound(
             message_id=result.get("messageId"),
             kind=message.get("type"),
             sender=result.get("from"),
             business=result.get("to"),
-            referral=read_referral(
-                {**referral, "mediaType": media.get("type"), "mediaUrl": media.get("url")}, REFERRAL
-            ),
+            referral=read_referral({**referral, **media_parts}, REFERRAL),
             sent_at=iso_time(result.get("receivedAt")),
         ),
         found,

@@ -13,8 +13,8 @@ https://developer.vonage.com/en/messages/concepts/signed-webhooks (signature).
 | business number | `to` |
 
 Authentic is what carries `Authorization: Bearer <JSON Web Token>`, signed by HMAC-SHA256 with the account's signature
-secret, whose claim `payload_hash` is the SHA-256 of the body, and which was issued (`iat`) not further than five minutes
-from our clock and hasn't expired (`exp`, where there is one).
+secret, whose claim `payload_hash` is the SHA-256 of the body, and which was issued (`iat`) not further than five
+minutes from our clock and hasn't expired (`exp`, where there is one).
 """
 
 import hashlib

@@ -12,7 +12,7 @@ https://helpdocs.ycloud.com/help-center/integrations/webhook (signature, retries
 | time | `sendTime`, RFC 3339 |
 | business number | `to` |
 
-Authentic is what carries `YCloud-Signature: t=<unix seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>`, and
+Authentic is what carries `YCloud-Signature: t=<unix seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` and
 `t` is not further than five minutes from our clock.
 """
 
