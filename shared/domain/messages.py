@@ -105,7 +105,10 @@ class Message:
     channel_ref: str | None = None
 
     def as_row(self) -> dict[str, object]:
-        """Return the message as JSON-ready values, every key always present, in a fixed order."""
+        """Return the message as JSON-ready values, every key always present, in a fixed order.
+
+        `phone` is in E.164 (`+` and digits), or None if no such number can exist; `phone_digits` is what came.
+        """
         referral = self.referral or Referral()
         return {
             "message_id": self.message_id,
@@ -120,8 +123,8 @@ class Message:
             "media_url": referral.media_url,
             "source_app": referral.source_app,
             "conversion_data": referral.conversion_data,
-            "phone": self.phone,
-            "phone_e164": phone_e164(self.phone),
+            "phone": phone_e164(self.phone),
+            "phone_digits": self.phone,
             "bsuid": self.bsuid,
             "parent_bsuid": self.parent_bsuid,
             "lid": self.lid,

@@ -122,7 +122,7 @@ def test_a_row_names_every_key_and_writes_time_in_utc() -> None:
     ).as_row()
     assert row["class"] == "ad"
     assert row["click_id"] == REAL
-    assert row["phone_e164"] == "+15550100123"
+    assert row["phone"] == "+15550100123"
     assert row["sent_at"] == "2026-09-20T10:00:00Z"
     organic = Message(message_id="m-2", message_class=MessageClass.ORGANIC).as_row()
     assert organic.keys() == row.keys()
