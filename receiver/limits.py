@@ -13,8 +13,8 @@ class RefusalLimit:
     def __init__(
         self,
         *,
-        burst: float = 30,
-        per_second: float = 2,
+        burst: float = 100,
+        per_second: float = 5,
         addresses: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
