@@ -2,7 +2,21 @@
 
 from collections.abc import Mapping
 
-from shared.providers import dialog360, evolution, gupshup, infobip, meta_cloud, twilio, vonage, waha, whapi, ycloud
+from shared.providers import (
+    dialog360,
+    evolution,
+    gupshup,
+    infobip,
+    meta_cloud,
+    sinch,
+    twilio,
+    vonage,
+    waha,
+    whapi,
+    ycloud,
+    zapi,
+    zernio,
+)
 from shared.providers.base import Parsed, Provider, Request
 
 PROVIDERS: dict[str, Provider] = {
@@ -16,6 +30,9 @@ PROVIDERS: dict[str, Provider] = {
     "ycloud": ycloud.PROVIDER,
     "vonage": vonage.PROVIDER,
     "waha": waha.PROVIDER,
+    "zernio": zernio.PROVIDER,
+    "sinch": sinch.PROVIDER,
+    "zapi": zapi.PROVIDER,
 }
 
 

@@ -34,7 +34,7 @@ JUNK: tuple[Any, ...] = (None, "", 0, [], {}, "x", {"referral": {"ctwa_clid": "A
 #: Providers that document nothing of the ad at all.
 WITHOUT_ADS = {"sinch"}
 #: Providers whose signature covers the time of sending.
-TIMED = ("ycloud", "vonage")
+TIMED = ("ycloud", "vonage", "sinch")
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 KEYS = sorted(all_keys([load(case) for case in json_cases()]))
 TEXTS = st.sampled_from([*KEYS, "whatsapp_business_account", "AfRandom", "15550100123", "1790000000"]) | st.text()
