@@ -89,6 +89,8 @@ def _replace(body: Any, paths: tuple[str, ...], new: Callable[[Any], Any]) -> No
         for holder in _holders(body, steps):
             if isinstance(holder, dict) and key in holder:
                 holder[key] = new(holder[key])
+            elif isinstance(holder, list) and key == "*":
+                holder[:] = [new(item) for item in holder]
 
 
 def _holders(node: Any, steps: list[str]) -> Iterator[Any]:
