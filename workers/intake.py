@@ -122,7 +122,15 @@ def _store(runtime: Runtime, token: Any, read: Sequence[ReadWebhook]) -> int:
     """
     try:
         with runtime.pool.connection() as conn:
-            return store(runtime, conn, token, read)
+            ready = store(runtime, conn, token, read)
+        log.info(
+            "webhooks read",
+            webhook_ids=[str(one.webhook.id) for one in read],
+            messages=sum(len(one.parsed.messages) for one in read if one.parsed),
+            rejected=sum(one.parsed is None for one in read),
+            deliveries_ready=ready,
+        )
+        return ready
     except (DeadlockDetected, SerializationFailure) as error:
         log.warning("intake collided, its webhooks are due again", error=type(error).__name__, webhooks=len(read))
         with runtime.pool.connection() as conn:

@@ -198,7 +198,7 @@ def _post(runtime: Runtime, claim: Claim, access_token: str, part: Part) -> tupl
         "events posted",
         dataset=claim.dataset.name,
         request_id=str(request_id),
-        deliveries=[delivery.id for delivery, _ in part[:20]],
+        delivery_ids=[delivery.id for delivery, _ in part],
         events=len(part),
         verdict=answer.verdict.value,
         status=answer.http_status,

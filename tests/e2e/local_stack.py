@@ -1,5 +1,6 @@
 """A harness around `ctwa up`: real processes, posted to and looked at from outside."""
 
+import json
 import os
 import signal
 import subprocess
@@ -191,6 +192,10 @@ class LocalStack:
         with requests.Session() as http:
             http.trust_env = False
             return http.get(url, auth=auth, timeout=10)
+
+    def log_lines(self, name: str) -> list[dict[str, Any]]:
+        """What one process logged as JSON."""
+        return [json.loads(line) for line in self.log(name).splitlines() if line.startswith("{")]
 
     def counted(self, name: str, metric: str) -> float:
         """A metric of one process, summed over its labels."""

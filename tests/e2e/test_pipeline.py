@@ -95,6 +95,22 @@ def test_every_process_serves_its_metrics(stack: LocalStack):
         wait_until(lambda url=url, metric=metric: metric in stack.get(url).text, what=f"{metric} of {name}")
 
 
+def test_the_logs_follow_a_webhook_and_its_delivery_through_the_processes(stack: LocalStack):
+    ad = Sample("whapi")
+    stack.post("demo-whapi", ad.body)
+    wait_until(lambda: stack.delivery(ad.message_id) == ("accepted", None))
+    ((webhook_id,),) = stack.rows("select webhook_id::text from messages where message_id = %s", ad.message_id)
+    ((delivery_id,),) = stack.rows(
+        "select d.id from deliveries d join conversions c on c.id = d.conversion_id"
+        " join touchpoints t on t.id = c.touchpoint_id where t.click_id = %s",
+        ad.click_id,
+    )
+    for name in ("receiver", "intake"):
+        assert any(webhook_id in line["webhook_ids"] for line in stack.log_lines(name) if "webhook_ids" in line), name
+    sent = [line for line in stack.log_lines("sending") if delivery_id in line.get("delivery_ids", ())]
+    assert [(line["event"], line["verdict"]) for line in sent] == [("events posted", "accepted")]
+
+
 def test_no_process_holds_keys_that_it_does_not_need(stack: LocalStack):
     keys = {"TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS"}
     expected = {"receiver": {"SECRET_KEYS"}, "intake": keys, "sending": keys, "sweeper": keys}
