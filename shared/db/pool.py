@@ -16,6 +16,8 @@ def open_pool(database_url: str, *, process: str, size: int, statement_seconds: 
         max_size=size,
         timeout=5,
         max_idle=60,
+        # The pool tries ever more rarely for this long, and starts afresh when it is asked after that.
+        reconnect_timeout=5,
         check=ConnectionPool.check_connection,
         kwargs=connection_options(process, statement_seconds=statement_seconds),
         open=True,
