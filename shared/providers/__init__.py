@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 from shared.providers import (
     dialog360,
+    doubletick,
+    edna,
     evolution,
+    green_api,
     gupshup,
     infobip,
     meta_cloud,
@@ -12,6 +15,8 @@ from shared.providers import (
     twilio,
     vonage,
     waha,
+    wasapi,
+    wati,
     whapi,
     ycloud,
     zapi,
@@ -33,6 +38,11 @@ PROVIDERS: dict[str, Provider] = {
     "zernio": zernio.PROVIDER,
     "sinch": sinch.PROVIDER,
     "zapi": zapi.PROVIDER,
+    "doubletick": doubletick.PROVIDER,
+    "wasapi": wasapi.PROVIDER,
+    "wati": wati.PROVIDER,
+    "edna": edna.PROVIDER,
+    "green_api": green_api.PROVIDER,
 }
 
 
