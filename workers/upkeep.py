@@ -1,5 +1,6 @@
 """Upkeep: days of webhooks made ahead and dropped, and the bodies of everyday receipts deleted after hours."""
 
+from shared.db import audit
 from shared.db.webhooks import delete_empty, drop_days, make_days
 from shared.logs import get_logger
 from workers.runtime import Runtime
@@ -18,6 +19,8 @@ def prune(runtime: Runtime) -> dict[str, int]:
         made = make_days(conn)
     with runtime.pool.connection() as conn:
         dropped = drop_days(conn, keep_days=KEEP_DAYS)
+        for partition in dropped:
+            audit.record(conn, actor="upkeep", action="webhooks.drop", subject=partition)
     deleted = 0
     while not runtime.stopping.is_set():
         with runtime.pool.connection() as conn:

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,9 @@ class Dataset:
     in_flight_max: int
     unknown_policy: dict[str, Literal["resend", "hold"]]
     test_event_code: str | None
+    test_event_until: datetime | None
+    #: Whether the code is still sent, by Postgres's clock. Meta counts such events, our totals don't.
+    test_mode: bool
     is_test: bool
     pause_reason: str | None
     pause_detail: str | None
@@ -41,7 +46,8 @@ class Dataset:
 
 _COLUMNS = (
     "id, name, meta_id, kind, profile, waba_id, page_id, credential_id, sending, batch_max, in_flight_max,"
-    " unknown_policy, test_event_code, is_test, pause_reason, pause_detail, paused_at,"
+    " unknown_policy, test_event_code, test_event_until,"
+    " coalesce(test_event_until > now(), false) as test_mode, is_test, pause_reason, pause_detail, paused_at,"
     " nullif(paused_until, '9999-12-31') as paused_until, failures, pauses, probed_at,"
     " probe_result"
 )
@@ -75,35 +81,43 @@ def datasets_of_credential(conn: psycopg.Connection[Any], credential_id: int) ->
         return cursor.fetchall()
 
 
+_CHANGEABLE = (
+    "name", "meta_id", "kind", "profile", "waba_id", "page_id", "credential_id", "sending", "batch_max",
+    "in_flight_max", "unknown_policy", "test_event_code", "test_event_until", "is_test",
+)  # fmt: skip
+
+
 def insert_dataset(conn: psycopg.Connection[Any], values: Mapping[str, Any]) -> int:
-    """Adds a dataset; its id. `values` holds the changeable columns by name."""
+    """Adds a dataset; its id. `values` holds changeable columns by name; the table has defaults for most of them."""
+    columns = [column for column in _CHANGEABLE if column in values]
+    marks = ", ".join(f"%({column})s" for column in columns)
     row = conn.execute(
-        """
-        insert into datasets (name, meta_id, kind, profile, waba_id, page_id, credential_id, sending, batch_max,
-                              test_event_code, is_test)
-        values (%(name)s, %(meta_id)s, %(kind)s, %(profile)s, %(waba_id)s, %(page_id)s, %(credential_id)s,
-                %(sending)s, %(batch_max)s, %(test_event_code)s, %(is_test)s)
-        returning id
-        """,
-        values,
+        sql.SQL(f"insert into datasets ({', '.join(columns)}) values ({marks}) returning id"), _parameters(values)
     ).fetchone()
     assert row is not None
     return int(row[0])
 
 
 def update_dataset(conn: psycopg.Connection[Any], dataset_id: int, values: Mapping[str, Any]) -> None:
-    """Sets every changeable column of a dataset. What sending on, off or dry-run does to waiting deliveries is
-    `shared.db.deliveries.apply_sending`."""
+    """Sets those changeable columns of a dataset that `values` names. What sending on, off or dry-run does to waiting
+    deliveries is `shared.db.deliveries.apply_sending`."""
+    changes = ", ".join(f"{column} = %({column})s" for column in _CHANGEABLE if column in values)
     conn.execute(
-        """
-        update datasets set name = %(name)s, meta_id = %(meta_id)s, kind = %(kind)s, profile = %(profile)s,
-               waba_id = %(waba_id)s, page_id = %(page_id)s, credential_id = %(credential_id)s,
-               sending = %(sending)s, batch_max = %(batch_max)s, test_event_code = %(test_event_code)s,
-               is_test = %(is_test)s, updated_at = now()
-        where id = %(id)s
-        """,
-        {**values, "id": dataset_id},
+        sql.SQL(f"update datasets set {changes}, updated_at = now() where id = %(id)s"),
+        {**_parameters(values), "id": dataset_id},
     )
+
+
+def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: Jsonb(value) if name == "unknown_policy" else value for name, value in values.items()}
+
+
+def live_test_code(conn: psycopg.Connection[Any], dataset_id: int) -> str | None:
+    """The test code that events of this dataset carry right now, by Postgres's clock; None once its time is over."""
+    row = conn.execute(
+        "select test_event_code from datasets where id = %s and test_event_until > now()", [dataset_id]
+    ).fetchone()
+    return row[0] if row else None
 
 
 def pause_dataset(

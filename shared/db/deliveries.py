@@ -88,15 +88,19 @@ def insert_deliveries(conn: psycopg.Connection[Any], deliveries: Sequence[NewDel
         delivery.__dict__
         for delivery in sorted(deliveries, key=lambda one: (one.dataset_id, one.event_name, one.business_key))
     ]
+    refused = _insert_each(conn, rows)
+    # A conversion that has its delivery is left alone; a twin of another conversion's is shown as such.
+    twins = [{**row, "state": "skipped", "reason": "duplicate"} for row in refused if row["state"] != "skipped"]
+    return len(rows) - len(refused) + len(twins) - len(_insert_each(conn, twins))
+
+
+def _insert_each(conn: psycopg.Connection[Any], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Inserts what stands against nothing that is there; the rows that were not taken."""
+    if not rows:
+        return []
     with conn.cursor() as cursor:
-        cursor.executemany(_INSERT, rows)
-        added = cursor.rowcount
-        # A conversion that has its delivery is left alone; a twin of another conversion's is shown as such.
-        cursor.executemany(
-            _INSERT,
-            [{**row, "state": "skipped", "reason": "duplicate"} for row in rows if row["state"] != "skipped"],
-        )
-        return added + max(cursor.rowcount, 0)
+        cursor.executemany(_INSERT, rows, returning=True)
+        return [row for row, result in zip(rows, cursor.results(), strict=True) if result.fetchone() is None]
 
 
 _INSERT = """
@@ -107,6 +111,7 @@ values (%(conversion_id)s, %(dataset_id)s, %(event_name)s, %(business_key)s, %(e
         case when %(state)s = 'pending' then now() end,
         case when %(state)s in ('skipped', 'expired', 'rejected') then now() end)
 on conflict do nothing
+returning id
 """
 
 

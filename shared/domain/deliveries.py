@@ -18,7 +18,7 @@ from typing import Literal
 from shared.capi.answers import Answer, PauseReason, Verdict
 
 Policy = Literal["resend", "hold"]
-SendingMode = Literal["on", "off", "dry_run"]
+SendingMode = Literal["on", "off", "dry-run"]
 
 EXPIRES_AFTER = timedelta(days=6, hours=12)
 """Meta's limit is 7 days; the rest is for the last attempts."""

@@ -25,7 +25,8 @@ create table datasets (
     batch_max integer not null default 50 check (batch_max between 1 and 1000),
     in_flight_max integer not null default 2 check (in_flight_max between 1 and 16),
     unknown_policy jsonb not null default '{}',   -- event name -> resend | hold
-    test_event_code text,
+    test_event_code text,                         -- sent with every event until the time below is over
+    test_event_until timestamptz,
     is_test boolean not null default false,
     pause_reason text check (pause_reason in ('token', 'permission', 'link', 'throttle', 'meta_down', 'by_hand')),
     pause_detail text,
@@ -39,7 +40,8 @@ create table datasets (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     check ((pause_reason is null) = (paused_until is null)),
-    check ((pause_reason is null) = (paused_at is null))
+    check ((pause_reason is null) = (paused_at is null)),
+    check ((test_event_code is null) = (test_event_until is null))
 );
 
 create table channels (
@@ -96,6 +98,8 @@ create index webhooks_crashed on webhooks (received_at, id) where state = 'new' 
 create index webhooks_claimed on webhooks (lease_until) where state = 'claimed';
 create index webhooks_rejected on webhooks (received_at) where state = 'rejected';
 create index webhooks_id on webhooks (id);
+-- What was stopped as known already, counted by ctwa status.
+create index webhooks_duplicates on webhooks (received_at) where duplicates > 0;
 -- The everyday flood of delivery receipts, whose bodies are kept for hours only.
 create index webhooks_empty on webhooks (finished_at) where state = 'done' and messages = 0 and automatic_events = 0;
 
@@ -246,6 +250,7 @@ create index deliveries_in_flight on deliveries (dataset_id, lease_token) where 
 create index deliveries_expiring on deliveries (event_time) where state in ('pending', 'waiting');
 create index deliveries_unknown on deliveries (unknown_since) where state = 'unknown';
 create index deliveries_newest on deliveries (created_at, id);
+create index deliveries_event on deliveries (event_id);
 
 create table capi_requests (
     id uuid primary key,

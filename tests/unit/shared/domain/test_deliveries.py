@@ -101,7 +101,7 @@ def born(**changes: Any) -> tuple[State, str | None]:
 
 BIRTHS = [
     (born(), State.PENDING, None),
-    (born(sending="dry_run"), State.PENDING, None),
+    (born(sending="dry-run"), State.PENDING, None),
     (born(needs_value=True, value=Decimal(0)), State.PENDING, None),
     (born(event_time=NOW - EXPIRES_AFTER), State.PENDING, None),
     (born(needs_value=True), State.WAITING, "waiting_for_value"),
