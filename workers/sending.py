@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from shared.capi.answers import Answer
 from shared.capi.payload import (
@@ -52,6 +51,8 @@ DRAIN_SECONDS = 25
 #: A split that needs more requests than this goes on in later claims, from the parts it has come to.
 MOST_REQUESTS = 64
 SETTLE_SECONDS = 30
+#: Between two tries to write an outcome.
+PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -79,7 +80,7 @@ def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS) -> int:
             return claims
         # Several workers send side by side while there is more.
         runtime.bell.ring(Work.SENDING)
-        send_claim(runtime, _load(runtime, token, dataset_id))
+        send_claim(runtime, _load(runtime, token, dataset_id), ends=ends)
         claims += 1
     runtime.bell.ring(Work.SENDING)
     return claims
@@ -93,8 +94,11 @@ def _load(runtime: Runtime, token: UUID, dataset_id: int) -> Claim:
         return Claim(token=token, dataset=dataset, credential=credential, deliveries=leased_deliveries(conn, token))
 
 
-def send_claim(runtime: Runtime, claim: Claim) -> None:
-    """Sends what this claim holds, or puts it back with the reason why it can't be sent."""
+def send_claim(runtime: Runtime, claim: Claim, *, ends: float) -> None:
+    """Sends what this claim holds, or puts it back with the reason why it can't be sent.
+
+    `ends` is when, by the monotonic clock, no further request is begun: the lease covers one more, and writing it.
+    """
     access = open_access(runtime.token_ring, claim.dataset, claim.credential)
     if isinstance(access, NoAccess):
         with runtime.pool.connection() as conn:
@@ -112,7 +116,7 @@ def send_claim(runtime: Runtime, claim: Claim) -> None:
         DELIVERIES.labels(outcome.state).inc()
     if part and not dry_run:
         try:
-            _send_parts(runtime, claim, access.token, part)
+            _send_parts(runtime, claim, access.token, part, ends=ends)
         except LostLease as error:
             log.warning("lease lost before a request, nothing was sent", dataset=claim.dataset.name, error=str(error))
 
@@ -141,16 +145,14 @@ def _build(claim: Claim, profile: DatasetProfile, *, now: datetime) -> tuple[Par
     return part, unfit
 
 
-def _send_parts(runtime: Runtime, claim: Claim, access_token: str, whole: Part) -> None:
+def _send_parts(runtime: Runtime, claim: Claim, access_token: str, whole: Part, *, ends: float) -> None:
     """Posts the events in one request and, where Meta refuses one of several, in halves until the culprit is alone."""
     parts = deque([whole])
     guard = SplitGuard(len(whole))
     undecided: list[tuple[Part, Answer]] = []
     requests = 0
-    while parts:
-        if requests >= MOST_REQUESTS or runtime.stopping.is_set():
-            _put_back(runtime, claim, parts)
-            break
+    cut_short = False
+    while parts and not cut_short and guard.cause is not Cause.CONFIGURATION:
         part = parts.popleft()
         request_id, answer, milliseconds = _post(runtime, claim, access_token, part)
         requests += 1
@@ -162,10 +164,11 @@ def _send_parts(runtime: Runtime, claim: Claim, access_token: str, whole: Part) 
             parts.extendleft([part[first:], part[:first]])
         if settled.undecided:
             undecided.append((part, answer))
-        if cause is Cause.CONFIGURATION or settled.pause is not None or settled.stops:
-            _put_back(runtime, claim, parts)
-            break
-    _finish_undecided(runtime, claim, guard.cause, undecided)
+        # After the first request, so that every claim gets somewhere.
+        out_of_time = requests >= MOST_REQUESTS or time.monotonic() > ends or runtime.stopping.is_set()
+        cut_short = settled.pause is not None or settled.stops or (bool(parts) and out_of_time)
+    _put_back(runtime, claim, parts, smaller=guard.cause is not Cause.CONFIGURATION)
+    _finish_undecided(runtime, claim, guard.cause, undecided, cut_short=cut_short)
 
 
 def _post(runtime: Runtime, claim: Claim, access_token: str, part: Part) -> tuple[UUID, Answer, int]:
@@ -220,23 +223,30 @@ def _write(
             with runtime.pool.connection() as conn:
                 write_answer(conn, claim.dataset, claim.token, request_id, answer, milliseconds, settled)
             break
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
+            # InternalError: a server that is read-only for a while, as in a failover.
             if time.monotonic() > ends:
                 log.error("outcome lost, its deliveries become unknown", error=type(error).__name__)
                 raise
+            time.sleep(PAUSE_SECONDS)
     for outcome in settled.outcomes:
         DELIVERIES.labels(outcome.state).inc()
 
 
-def _put_back(runtime: Runtime, claim: Claim, parts: Sequence[Part]) -> None:
-    """Parts that were not posted: due again, in batches no larger than the part, so that a split is not begun anew."""
-    outcomes = [outcome for part in parts for outcome in put_back(part)]
+def _put_back(runtime: Runtime, claim: Claim, parts: Sequence[Part], *, smaller: bool) -> None:
+    """Parts that were not posted: due again; `smaller`: in batches of a part at most, so that a split goes on there."""
+    outcomes = [outcome for part in parts for outcome in put_back(part, smaller=smaller)]
     with runtime.pool.connection() as conn:
         settle_deliveries(conn, claim.token, outcomes)
 
 
-def _finish_undecided(runtime: Runtime, claim: Claim, cause: Cause, undecided: Sequence[tuple[Part, Answer]]) -> None:
-    """Rejects the singles that were refused, unless all were refused alike: then it's the set-up, and none is."""
+def _finish_undecided(
+    runtime: Runtime, claim: Claim, cause: Cause, undecided: Sequence[tuple[Part, Answer]], *, cut_short: bool
+) -> None:
+    """Rejects the singles that were refused, unless all were refused alike: then it's the set-up, and none is.
+
+    A split that was cut short before this is known proves nothing: its singles are due again in larger batches.
+    """
     if not undecided:
         return
     with runtime.pool.connection() as conn:
@@ -246,6 +256,6 @@ def _finish_undecided(runtime: Runtime, claim: Claim, cause: Cause, undecided: S
             else:
                 outcomes = hold(part, answer)
             settle_deliveries(conn, claim.token, outcomes)
-        if cause is not Cause.EVENTS:
+        if cause is Cause.CONFIGURATION or (cause is Cause.UNDECIDED and not cut_short):
             pause_dataset(conn, claim.dataset.id, reason="link", detail=undecided[0][1].reason)
             log.warning("dataset paused", dataset=claim.dataset.name, reason="link", detail=undecided[0][1].reason)

@@ -91,13 +91,16 @@ def settle_part(part: Part, answer: Answer, *, held_back: bool, policies: Polici
     return settled
 
 
-def put_back(part: Part) -> list[Outcome]:
-    """Outcomes for deliveries that were claimed and not posted: due again at once, in batches of at most this size."""
+def put_back(part: Part, *, smaller: bool) -> list[Outcome]:
+    """Outcomes for deliveries that were claimed and not posted: due again at once.
+
+    `smaller`: in batches of at most this size, since a larger one was refused for some event in it.
+    """
     return [
         Outcome(
             id=delivery.id,
             state="pending",
-            batch_cap=min(delivery.batch_cap, len(part)),
+            batch_cap=min(delivery.batch_cap, len(part)) if smaller else delivery.batch_cap,
             retries=delivery.retries,
             not_received=delivery.not_received,
             resent=delivery.resent,

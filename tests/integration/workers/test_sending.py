@@ -1,8 +1,11 @@
 """Sending over a real database, with every kind of answer Meta may give."""
 
 import json
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from shared.capi.answers import no_answer, not_sent
@@ -10,6 +13,7 @@ from shared.db.deliveries import claim_deliveries, count_attempts, leased_delive
 from shared.db.requests import start_request
 from shared.ids import uuid7
 from tests.integration.workers.world import TOKEN, graph_error
+from workers import sending
 
 OK = None
 
@@ -274,3 +278,120 @@ def test_a_paused_dataset_costs_another_one_nothing(world):
     world.send()
     assert {meta_id for meta_id, _, _ in world.graph.posted} == {"2"}
     assert world.states() == ["pending"] * 5 + ["accepted"]
+
+
+UNDECIDED = graph_error(400, 100, 2804001)
+
+
+def split_until_one_is_refused_alone(world, then):
+    """Four deliveries, refused together until one is alone; from then on `then(events)` decides."""
+    ready(world, 4)
+    refused_alone = []
+
+    def rule(events):
+        if refused_alone:
+            return then(events)
+        if len(events) == 1:
+            refused_alone.append(events)
+        return UNDECIDED
+
+    world.graph.rule = rule
+
+
+@pytest.mark.parametrize("trouble", [no_answer("ReadTimeout"), not_sent("ConnectionRefusedError"), graph_error(400, 4)])
+def test_a_split_that_is_cut_short_by_trouble_pauses_nothing_and_rejects_nobody(world, trouble):
+    split_until_one_is_refused_alone(world, lambda events: trouble)
+    sending.send_claim(world.runtime, claimed(world), ends=time.monotonic() + 60)
+    assert world.dataset()["pause_reason"] is None
+    assert set(world.states()) == {"pending"}
+    world.graph.rule = None
+    world.execute("update credentials set throttled_until = null")
+    world.send()
+    assert world.states() == ["accepted"] * 4
+
+
+def test_a_shutdown_in_the_middle_of_a_split_pauses_nothing_and_hands_everything_back(world):
+    split_until_one_is_refused_alone(world, lambda events: OK)
+    rule = world.graph.rule
+
+    def stop_after_a_single(events):
+        if len(events) == 1:
+            world.runtime.stopping.set()
+        return rule(events)
+
+    world.graph.rule = stop_after_a_single
+    world.send()
+    assert world.dataset()["pause_reason"] is None
+    assert world.states() == ["pending"] * 4
+    world.runtime.stopping.clear()
+    world.graph.rule = None
+    world.send()
+    assert world.states() == ["accepted"] * 4
+
+
+def test_a_split_whose_time_is_up_goes_on_in_the_next_claim_from_where_it_was(world):
+    ready(world, 16)
+    culprit = world.deliveries()[3]["event_id"]
+    world.graph.rule = lambda events: (
+        graph_error(400, 100, 2804087) if culprit in {event["event_id"] for event in events} else OK
+    )
+    sizes = []
+    for _ in range(12):
+        world.execute("update deliveries set next_attempt_at = now() where state = 'pending'")
+        claim = claimed(world)
+        if claim is None:
+            break
+        before = len(world.graph.posted)
+        sending.send_claim(world.runtime, claim, ends=time.monotonic() - 1)
+        assert len(world.graph.posted) == before + 1
+        sizes.append(len(world.graph.posted[-1][2]["data"]))
+    assert max(sizes[1:]) <= 8
+    assert sorted(world.states()) == ["accepted"] * 15 + ["rejected"]
+
+
+def claimed(world):
+    """One claim, as a drain makes it; None when nothing is due."""
+    token = uuid7()
+    with world.runtime.pool.connection() as conn:
+        dataset = claim_deliveries(conn, token=token, lease_seconds=60)
+    return None if dataset is None else sending._load(world.runtime, token, dataset)
+
+
+def test_events_held_for_the_set_up_are_not_rejected_one_by_one_when_it_is_resumed_too_early(world):
+    ready(world, 16)
+    world.graph.rule = lambda events: UNDECIDED
+    for _ in range(3):
+        world.send()
+        world.execute(
+            "update datasets set pause_reason = null, pause_detail = null, paused_at = null, paused_until = null"
+        )
+    assert world.states() == ["pending"] * 16
+
+
+def test_an_answer_is_kept_although_postgres_is_read_only_for_a_moment(world, database_url):
+    ready(world)
+    post = world.graph.post_events
+
+    def fail_over(*arguments):
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            name = admin.info.dbname
+            admin.execute(f"alter database {name} set default_transaction_read_only = on")
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        threading.Timer(1.0, writable).start()
+        return post(*arguments)
+
+    def writable():
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            admin.execute("set default_transaction_read_only = off")
+            admin.execute(f"alter database {admin.info.dbname} set default_transaction_read_only = off")
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+    world.graph.post_events = fail_over
+    world.send()
+    assert world.states() == ["accepted"]
