@@ -13,7 +13,7 @@ from shared.crypto import KeyRing
 from shared.db.channels import Channel, open_secrets
 from shared.providers import get_provider
 from shared.providers.base import Request
-from shared.providers.samples import UnknownSampleError, load_sample
+from shared.providers.samples import UnknownSampleError, list_samples, load_sample
 
 _TIMEOUT = (3.0, 15.0)
 _ANSWER_BYTES = 2000
@@ -27,6 +27,12 @@ class Sent:
     answer: str
     milliseconds: int
     problem: str | None = None
+
+
+def best_sample(provider: str) -> str:
+    """The sample nearest to an ad lead: not every provider carries a click id, or anything of the ad."""
+    known = list_samples(provider)
+    return next(name for name in ("ad", "ad_without_click_id", "organic") if name in known)
 
 
 def make_samples(

@@ -12,7 +12,7 @@ from console.cli import options
 from console.cli.context import Session, session
 from console.cli.render import plain, print_json
 from console.errors import InvalidError, UnavailableError
-from console.samples import Sent, make_samples, post_sample, signed_headers
+from console.samples import Sent, best_sample, make_samples, post_sample, signed_headers
 from console.setup.channels import channel_named, webhook_url
 from shared.db.channels import Channel
 from shared.db.datasets import dataset_by_id
@@ -23,7 +23,9 @@ from shared.settings import Settings
 @click.command("send-sample")
 @click.option("--channel", "name", required=True, metavar="NAME", help="The channel to post to (name or URL key).")
 @click.option(
-    "--case", metavar="CASE", help="Which sample: ad, organic or another one that --list names.  [default: ad]"
+    "--case",
+    metavar="CASE",
+    help="Which sample, as --list names them.  [default: ad, or the nearest to it that the provider has]",
 )
 @click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Post this file, as it is.")
 @click.option(
@@ -69,13 +71,18 @@ def send_sample(
         names = list_samples(channel.provider)
         print_json(names) if as_json else click.echo("\n".join(names))
         return
-    target = webhook_url(_base(session, url), channel.key)
+    base = _base(session, url)
+    target = webhook_url(base, channel.key)
+    # Some providers sign the URL, and the receiver takes the one it is known by for the one that was called.
+    signed_url = webhook_url(settings.public_url or base, channel.key)
     bodies = (
         [file.read_bytes()] * count
         if file
-        else make_samples(channel.provider, case or "ad", count=count, click_id=click_id, phone=phone)
+        else make_samples(
+            channel.provider, case or best_sample(channel.provider), count=count, click_id=click_id, phone=phone
+        )
     )
-    sent = [post_sample(target, body, signed_headers(ring, channel, target, body)) for body in bodies]
+    sent = [post_sample(target, body, signed_headers(ring, channel, signed_url, body)) for body in bodies]
     _report(channel, target, sent, as_json=as_json)
 
 

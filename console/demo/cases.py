@@ -1,12 +1,12 @@
 """The webhooks of the demo, and what each must come to. Pure but for reading the samples."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from console.stack.seed import DemoChannel
 from shared.providers import parse_body
-from shared.providers.samples import load_sample
+from shared.providers.samples import list_samples, load_sample
 
 REDELIVERIES = 10
 _CUT_SHORT = b'{"messages": [{"id": "cut-sho'
@@ -37,48 +37,38 @@ class Case:
     expected: Expected
 
 
-_AD = Expected(taken_for="ad", state="accepted", events=1)
+#: By sample, the best first: not every provider carries a click id, or anything of the ad at all.
 _OUTCOMES = {
-    "organic": Expected(taken_for="organic"),
+    "ad": Expected(taken_for="ad", state="accepted", events=1),
     "ad_without_click_id": Expected(taken_for="ad_without_click_id", state="skipped"),
+    "organic": Expected(taken_for="organic"),
     "statuses": Expected(taken_for="no message"),
 }
 
 
 def make_cases(channels: Sequence[DemoChannel], now: datetime) -> list[Case]:
-    """Every case of every channel; of a provider's second channel the ad alone. Each is of another person."""
+    """Every case of every channel; of a provider's second channel the best alone. Each is of another person."""
     cases: list[Case] = []
     seen: set[str] = set()
     for number, channel in enumerate(channels):
         moment = now + timedelta(milliseconds=number)
-        cases.extend(_ad_alone(channel, moment) if channel.provider in seen else _all_cases(channel, moment))
+        names = [name for name in _OUTCOMES if name in list_samples(channel.provider)]
+        again = channel.provider in seen
+        cases.extend([_sample(channel, names[0], moment)] if again else _all_cases(channel, names, moment))
         seen.add(channel.provider)
     return cases
 
 
-def _ad_alone(channel: DemoChannel, now: datetime) -> Iterator[Case]:
-    yield _sample(channel, "ad", "ad", now, _AD)
-
-
-def _all_cases(channel: DemoChannel, now: datetime) -> Iterator[Case]:
-    ad = _sample(channel, "ad", "ad", now, _AD)
-    yield ad
+def _all_cases(channel: DemoChannel, names: Sequence[str], now: datetime) -> Iterator[Case]:
+    best = _sample(channel, names[0], now)
+    yield best
+    yield replace(best, name=f"the same {best.name}, {REDELIVERIES} times at once", copies=REDELIVERIES)
+    for number, name in enumerate(names[1:], start=1):
+        yield _sample(channel, name, now + timedelta(microseconds=number))
+    forged = _sample(channel, names[0], now + timedelta(microseconds=99))
     yield Case(
         channel=channel,
-        name=f"the same ad, {REDELIVERIES} times at once",
-        body=ad.body,
-        copies=REDELIVERIES,
-        message_id=ad.message_id,
-        click_id=ad.click_id,
-        token=ad.token,
-        expected=_AD,
-    )
-    for number, (sample, expected) in enumerate(_OUTCOMES.items(), start=1):
-        yield _sample(channel, sample, sample.replace("_", " "), now + timedelta(microseconds=number), expected)
-    forged = _sample(channel, "ad", "forged", now + timedelta(microseconds=99), _AD)
-    yield Case(
-        channel=channel,
-        name="ad, forged",
+        name=f"{best.name}, forged",
         body=forged.body,
         forged=True,
         click_id=forged.click_id,
@@ -87,16 +77,16 @@ def _all_cases(channel: DemoChannel, now: datetime) -> Iterator[Case]:
     yield Case(channel=channel, name="junk", body=_CUT_SHORT, expected=Expected(taken_for="unparsable"))
 
 
-def _sample(channel: DemoChannel, sample: str, name: str, now: datetime, expected: Expected) -> Case:
+def _sample(channel: DemoChannel, sample: str, now: datetime) -> Case:
     phone = f"1555{int(now.timestamp() * 1_000_000) % 10**7:07d}"
     body = load_sample(channel.provider, sample, now=now, phone=phone)
     message = next(iter(parse_body(channel.provider, body).messages), None)
     return Case(
         channel=channel,
-        name=name,
+        name=sample.replace("_", " "),
         body=body,
         message_id=message.message_id if message else None,
         click_id=message.referral.click_id if message and message.referral else None,
         token=message.referral.conversion_data if message and message.referral else None,
-        expected=expected,
+        expected=_OUTCOMES[sample],
     )
