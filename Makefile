@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status test check format lock clean
+.PHONY: help install demo up down status test check faults format lock clean
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ status: $(STAMP) ## Says how the running stack is
 
 test: $(STAMP) ## Runs the tests (unit, integration, end to end)
 	@$(BIN)/python -m pytest
+
+faults: $(STAMP) ## Kills, freezes and cuts everything, and counts what is lost (half an hour)
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 check: $(STAMP) ## Runs the linters, the type checker and the import contracts
 	@$(BIN)/ruff check .
