@@ -7,10 +7,10 @@ for work that waits. Work that nobody answered for, or that could not be rung fo
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from shared.db import deliveries, heartbeats, webhooks
 from shared.db.pool import connection_options
@@ -31,67 +31,76 @@ IMPATIENT_SECONDS = 15.0
 OWN_WORK_SECONDS = 5.0
 #: Webhooks older than intake's usual look-back are searched for this often.
 LOOK_BACK_SECONDS = 60.0
+#: Partitions are looked after this often here too: the calendar's task needs Redis.
+UPKEEP_SECONDS = 3600.0
+#: A round that takes longer hangs, and ends the process, so that another one gets the lock.
+LONGEST_ROUND_SECONDS = 180
+#: An event without a value is sent again only when its answer has had this long to come late.
+RESEND_AFTER_SECONDS = 30.0
 _LOCK = 7_226_292_002
 
 
 class Sweeper:
-    """Sweeps until `runtime.stopping` is set."""
+    """Sweeps until `runtime.stopping` is set. `watchdog` is told before each round how many seconds it may take."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, watchdog: Callable[[int], object] = lambda seconds: None) -> None:
         self._runtime = runtime
+        self._watchdog = watchdog
         self._lock_connection: psycopg.Connection[Any] | None = None
         self._in_charge_since = 0.0
-        self._looked_back_at = 0.0
+        self._looked_back_at = -LOOK_BACK_SECONDS
+        self._kept_up_at = -UPKEEP_SECONDS
 
     def run(self) -> None:
         """Sweeps every `sweep_seconds`; an unreachable Postgres is waited for."""
         while not self._runtime.stopping.is_set():
+            self._watchdog(LONGEST_ROUND_SECONDS)
             try:
                 if self._is_in_charge():
                     self.sweep()
-            except (psycopg.Error, PoolTimeout) as error:
-                self._lock_connection = None
-                log.warning("sweep failed, trying again", error=type(error).__name__)
+            except psycopg.Error as error:
+                self._give_up_charge()
+                log.warning("Postgres is away, trying again", error=type(error).__name__)
             self._runtime.stopping.wait(self._runtime.settings.sweep_seconds)
-        if self._lock_connection is not None:
-            self._lock_connection.close()
+        self._give_up_charge()
 
     def _is_in_charge(self) -> bool:
         """Whether this process holds the lock. It keeps one connection for it: losing that gives the lock away."""
         if self._lock_connection is not None:
             self._lock_connection.execute("select 1")
             return True
-        conn = psycopg.connect(
+        self._lock_connection = psycopg.connect(
             self._runtime.settings.database_url,
             autocommit=True,
             **connection_options("sweeper-lock", statement_seconds=5),
         )
-        row = conn.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
-        if row != (True,):
-            conn.close()
+        if self._lock_connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+            self._give_up_charge()
             return False
-        self._lock_connection = conn
         self._in_charge_since = time.monotonic()
         log.info("sweeper is in charge")
         return True
 
+    def _give_up_charge(self) -> None:
+        if self._lock_connection is not None:
+            self._lock_connection.close()
+            self._lock_connection = None
+
     def sweep(self) -> None:
-        """One round."""
-        if time.monotonic() - self._in_charge_since >= self._runtime.settings.sweep_grace_seconds:
-            self._recover()
-        with self._runtime.pool.connection() as conn:
-            deliveries.expire_deliveries(conn, older_than_seconds=EXPIRES_AFTER.total_seconds())
-            deliveries.resend_unknown(conn)
-            if self._runtime.settings.sending == "on":
-                deliveries.release_dry_runs(conn)
-        self._see_to(Work.INTAKE)
-        self._see_to(Work.SENDING)
+        """One round. A step that fails is told and tried again in the next one; it keeps no other from its turn."""
+        for step in (self._recover, self._settle, self._see_to_intake, self._see_to_sending, self._keep_up):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001
+                log.error("a step of the sweep failed", step=step.__name__.strip("_"), error=type(error).__name__)
         with self._runtime.pool.connection() as conn:
             heartbeats.beat(conn, "sweeper")
 
     def _recover(self) -> None:
         """Takes back what dead processes held. Not in the first moments after a (re)connect: while Postgres was away
         leases ran out under living processes, and these are about to write their answers."""
+        if time.monotonic() - self._in_charge_since < self._runtime.settings.sweep_grace_seconds:
+            return
         with self._runtime.pool.connection() as conn:
             recovered_webhooks = webhooks.recover_webhooks(conn)
             recovered = deliveries.recover_deliveries(conn)
@@ -99,6 +108,28 @@ class Sweeper:
             log.warning("leases ran out", webhooks=recovered_webhooks, deliveries=recovered)
             RECOVERED.labels("webhooks").inc(recovered_webhooks)
             RECOVERED.labels("deliveries").inc(sum(recovered.values()))
+
+    def _settle(self) -> None:
+        """What time alone changes: expiry, the one repetition that policy allows, the end of a global dry run."""
+        with self._runtime.pool.connection() as conn:
+            deliveries.expire_deliveries(conn, older_than_seconds=EXPIRES_AFTER.total_seconds())
+            deliveries.resend_unknown(conn, after_seconds=RESEND_AFTER_SECONDS)
+            if self._runtime.settings.sending == "on":
+                deliveries.release_dry_runs(conn)
+
+    def _keep_up(self) -> None:
+        """Makes the next days of webhooks, so that none falls into the default partition while Redis or beat is out."""
+        if time.monotonic() - self._kept_up_at < UPKEEP_SECONDS:
+            return
+        with self._runtime.pool.connection() as conn:
+            webhooks.make_days(conn)
+        self._kept_up_at = time.monotonic()
+
+    def _see_to_intake(self) -> None:
+        self._see_to(Work.INTAKE)
+
+    def _see_to_sending(self) -> None:
+        self._see_to(Work.SENDING)
 
     def _see_to(self, work: Work) -> None:
         """Rings for work that waits; does it here when the bell is out of order or nobody comes."""
@@ -131,7 +162,8 @@ def main() -> None:
     runtime = build_runtime(settings, process="sweeper", connections=4)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: runtime.stopping.set())
-    Sweeper(runtime).run()
+    # A SIGALRM that nobody handles ends the process.
+    Sweeper(runtime, watchdog=signal.alarm).run()
     runtime.close()
 
 

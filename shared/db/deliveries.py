@@ -294,13 +294,17 @@ def recover_deliveries(conn: psycopg.Connection[Any]) -> dict[str, int]:
     return {state: states.count(state) for state in sorted(set(states))}
 
 
-def resend_unknown(conn: psycopg.Connection[Any], *, limit: int = 500) -> int:
-    """Applies the policy `resend`: unknown deliveries without a value go once more, alone; the number of them."""
+def resend_unknown(conn: psycopg.Connection[Any], *, after_seconds: float = 0.0, limit: int = 500) -> int:
+    """Applies the policy `resend`: unknown deliveries without a value go once more, alone; the number of them.
+
+    Not before they have been unknown for so long: until then a late answer may settle them.
+    """
     return conn.execute(
         """
         with due as materialized (
             select d.id from deliveries d join datasets s on s.id = d.dataset_id
             where d.state = 'unknown' and not d.has_value and d.resent = 0
+              and d.unknown_since <= now() - make_interval(secs => %s)
               and coalesce(s.unknown_policy ->> d.event_name, 'resend') = 'resend'
             order by d.unknown_since limit %s for update of d skip locked
         )
@@ -308,7 +312,7 @@ def resend_unknown(conn: psycopg.Connection[Any], *, limit: int = 500) -> int:
                batch_cap = 1, next_attempt_at = now() + interval '10 seconds', updated_at = now()
         from due where d.id = due.id
         """,
-        [limit],
+        [after_seconds, limit],
     ).rowcount
 
 
