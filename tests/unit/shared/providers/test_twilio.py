@@ -34,6 +34,12 @@ def test_twilios_own_vectors_are_authentic() -> None:
     assert sign(request(), TOKEN) == {"X-Twilio-Signature": SIGNATURE}
 
 
+def test_the_vector_of_twilios_documentation_is_authentic() -> None:
+    # https://www.twilio.com/docs/usage/webhooks/webhooks-security
+    body = urlencode({**PARAMETERS, "From": "+12349013030", "Caller": "+12349013030"}).encode()
+    assert verify(request("0/KCTR6DLpKmkAf8muzZqo1nDgQ=", body=body), [TOKEN])
+
+
 def test_the_order_of_the_parameters_and_their_encoding_do_not_matter() -> None:
     body = b"To=%2b18005551212&From=%2B14158675309&Digits=1234&Caller=%2B14158675309&CallSid=CA1234567890ABCDE"
     assert verify(request(body=body), [TOKEN])
