@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from shared.providers.base import Parsed, Request
-from shared.providers.reasons import IGNORED
-from shared.providers.zapi import CONTENTS, FLAGS, NOT_A_MESSAGE, NOTICES, OTHER_CALLBACKS, PROVIDER, parse, verify
+from shared.providers.zapi import CONTENTS, FLAGS, OTHER_CALLBACKS, PROVIDER, parse, verify
 from tests.unit.shared.providers.cases import load
 
 SECRETS = {"token": "t0ken"}
@@ -21,11 +20,6 @@ def posted(**changed: Any) -> Parsed:
 @pytest.mark.parametrize("name", ["MessageStatusCallback", "DeliveryCallback", "PresenceChatCallback"])
 def test_an_ad_in_any_other_callback_is_left_out(name: str) -> None:
     assert posted(type=name) == Parsed(ignored={OTHER_CALLBACKS[name.lower()]: 1})
-
-
-def test_every_reason_has_its_explanation() -> None:
-    tables = (OTHER_CALLBACKS, FLAGS, NOTICES, NOT_A_MESSAGE)
-    assert {reason for table in tables for reason in table.values()} <= set(IGNORED)
 
 
 @pytest.mark.parametrize("name", ["ReceivedCallback", "ReceivedCallBack"])
