@@ -22,9 +22,7 @@ from shared.capi.payload import (
     redact_body,
     validate_event,
 )
-from shared.db.credentials import Credential, credential_by_id
-from shared.db.datasets import Dataset, dataset_by_id, pause_dataset
-from shared.db.deliveries import (
+from shared.db.claims import (
     ClaimedDelivery,
     LostLease,
     Outcome,
@@ -35,6 +33,8 @@ from shared.db.deliveries import (
     release_deliveries,
     settle_deliveries,
 )
+from shared.db.credentials import Credential, credential_by_id
+from shared.db.datasets import Dataset, dataset_by_id, pause_dataset
 from shared.db.requests import start_request
 from shared.domain.deliveries import Cause, SplitGuard, is_aged, split
 from shared.ids import uuid7

@@ -10,9 +10,9 @@ import psycopg
 
 from shared.capi.answers import Answer, PauseReason, Verdict
 from shared.capi.usage import Advice
+from shared.db.claims import ClaimedDelivery, Outcome, settle_deliveries
 from shared.db.credentials import record_usage
 from shared.db.datasets import Dataset, count_failure, forget_failures, pause_dataset
-from shared.db.deliveries import ClaimedDelivery, Outcome, settle_deliveries
 from shared.db.requests import finish_attempts, finish_request
 from shared.domain.deliveries import Event, State, decide, outage_pause, retry_delay, unknown_policy
 from shared.logs import get_logger

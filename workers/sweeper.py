@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from shared.db import deliveries, heartbeats, webhooks
+from shared.db import claims, deliveries, heartbeats, webhooks
 from shared.db.pool import connection_options
 from shared.domain.deliveries import EXPIRES_AFTER
 from shared.logs import configure_logs, get_logger
@@ -103,7 +103,7 @@ class Sweeper:
             return
         with self._runtime.pool.connection() as conn:
             recovered_webhooks = webhooks.recover_webhooks(conn)
-            recovered = deliveries.recover_deliveries(conn)
+            recovered = claims.recover_deliveries(conn)
         if recovered_webhooks or recovered:
             log.warning("leases ran out", webhooks=recovered_webhooks, deliveries=recovered)
             RECOVERED.labels("webhooks").inc(recovered_webhooks)

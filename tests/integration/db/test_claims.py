@@ -8,7 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from shared.db import deliveries, webhooks
+from shared.db import claims, deliveries, webhooks
 from shared.db.conversions import complete_with_clicks
 from shared.domain.deliveries import EXPIRES_AFTER
 from tests.integration.db.makers import add_channel, add_dataset, add_deliveries, add_webhooks, one
@@ -19,13 +19,13 @@ MANY = 50_000
 def claim(conn, **changes):
     """One claim of deliveries, committed; its token, or None."""
     token = uuid4()
-    dataset = deliveries.claim_deliveries(conn, token=token, lease_seconds=changes.get("lease_seconds", 60))
+    dataset = claims.claim_deliveries(conn, token=token, lease_seconds=changes.get("lease_seconds", 60))
     conn.commit()
     return None if dataset is None else token
 
 
 def claimed_ids(conn, token):
-    return [delivery.id for delivery in deliveries.leased_deliveries(conn, token)]
+    return [delivery.id for delivery in claims.leased_deliveries(conn, token)]
 
 
 def in_threads(count, work):
@@ -103,10 +103,10 @@ def test_datasets_take_turns(conn):
     for name in ("a", "b", "c"):
         add_deliveries(conn, add_dataset(conn, name, batch_max=1, in_flight_max=16), channel, 5)
     conn.commit()
-    turns = [deliveries.claim_deliveries(conn, token=uuid4(), lease_seconds=60) for _ in range(1)]
+    turns = [claims.claim_deliveries(conn, token=uuid4(), lease_seconds=60) for _ in range(1)]
     conn.commit()
     for _ in range(8):
-        turns.append(deliveries.claim_deliveries(conn, token=uuid4(), lease_seconds=60))
+        turns.append(claims.claim_deliveries(conn, token=uuid4(), lease_seconds=60))
         conn.commit()
     assert turns == turns[:3] * 3
     assert len(set(turns[:3])) == 3
@@ -127,7 +127,7 @@ def test_a_claim_that_is_not_committed_does_not_hold_up_intake(conn, database_ur
     channel = add_channel(conn)
     add_deliveries(conn, dataset, channel, 1)
     conn.commit()
-    assert deliveries.claim_deliveries(conn, token=uuid4(), lease_seconds=60) == dataset
+    assert claims.claim_deliveries(conn, token=uuid4(), lease_seconds=60) == dataset
     with psycopg.connect(database_url, options="-c lock_timeout=500") as intake:
         add_deliveries(intake, dataset, channel, 1, prefix="more")
 
@@ -192,15 +192,15 @@ def crowded(conn):
 
 #: Every statement that runs all day, and what it says of this crowd.
 STATEMENTS = {
-    "claim deliveries": lambda conn: deliveries.claim_deliveries(conn, token=uuid4(), lease_seconds=60),
-    "recover deliveries": deliveries.recover_deliveries,
+    "claim deliveries": lambda conn: claims.claim_deliveries(conn, token=uuid4(), lease_seconds=60),
+    "recover deliveries": claims.recover_deliveries,
     "resend unknown": deliveries.resend_unknown,
     "release dry runs": deliveries.release_dry_runs,
     "expire deliveries": lambda conn: deliveries.expire_deliveries(
         conn, older_than_seconds=EXPIRES_AFTER.total_seconds()
     ),
     "backlog of deliveries": deliveries.delivery_backlog,
-    "release deliveries": lambda conn: deliveries.release_deliveries(conn, uuid4()),
+    "release deliveries": lambda conn: claims.release_deliveries(conn, uuid4()),
     "claim webhooks": lambda conn: webhooks.claim_webhooks(conn, token=uuid4(), lease_seconds=60),
     "claim crashed webhooks": lambda conn: webhooks.claim_crashed_webhooks(conn, token=uuid4(), lease_seconds=60),
     "recover webhooks": webhooks.recover_webhooks,

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from shared.capi.answers import no_answer, not_sent
-from shared.db.deliveries import claim_deliveries, count_attempts, leased_deliveries, recover_deliveries, resend_unknown
+from shared.db.claims import claim_deliveries, count_attempts, leased_deliveries, recover_deliveries
+from shared.db.deliveries import resend_unknown
 from shared.db.requests import start_request
 from shared.ids import uuid7
 from tests.integration.workers.world import TOKEN, graph_error

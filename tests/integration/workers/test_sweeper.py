@@ -8,8 +8,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from shared.db import deliveries, webhooks
-from shared.db.deliveries import claim_deliveries
+from shared.db import claims, webhooks
+from shared.db.claims import claim_deliveries
 from shared.queue import Bell, Work, make_publisher, make_redis
 from workers import intake, sweeper
 from workers.sweeper import Sweeper
@@ -232,7 +232,7 @@ def test_expired_deliveries_are_ended_and_dry_runs_released(hasty):
     with hasty.runtime.pool.connection() as conn:
         token = uuid4()
         claim_deliveries(conn, token=token, lease_seconds=60)
-        deliveries.mark_dry_run(conn, token, [row["id"] for row in hasty.deliveries()])
+        claims.mark_dry_run(conn, token, [row["id"] for row in hasty.deliveries()])
     old = hasty.deliveries()[0]["id"]
     hasty.execute("update deliveries set event_time = now() - interval '6 days 13 hours' where id = %s", old)
     Sweeper(hasty.runtime).sweep()
