@@ -2,21 +2,26 @@
 
 import os
 import re
+import secrets
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import redis
 import requests
+from psycopg import sql
 
 from shared.db.migrate import migrate
 from shared.local.postgres import running_postgres
 from shared.local.valkey import running_valkey
+from tests.conftest import with_database
 from tests.integration.receiver.harness import (
     WHAPI,
     Proxy,
@@ -79,32 +84,44 @@ class Load:
 
 
 class Database:
-    """A Postgres of this test alone, durable, that can be stopped and started."""
+    """A durable Postgres of this module alone, which can be stopped and started; `url` is the current test's."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._port = free_port()
-        self._context = None
-        self.url = ""
+        self._running = ExitStack()
         self.start()
+        self.url = ""
 
     def start(self) -> None:
-        self._context = running_postgres(self._home, port=self._port)
-        self.url = self._context.__enter__()
+        self._server_url = self._running.enter_context(running_postgres(self._home, port=self._port))
 
     def stop(self) -> None:
-        if self._context is not None:
-            self._context.__exit__(None, None, None)
-            self._context = None
+        self._running.close()
+
+    def make(self) -> None:
+        """A fresh, migrated database."""
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(self._server_url, autocommit=True) as conn:
+            conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        self.url = with_database(self._server_url, name)
+        with psycopg.connect(self.url) as conn:
+            migrate(conn)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = Database(tmp_path_factory.mktemp("durable") / "postgres")
+    yield database
+    database.stop()
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "postgres")
-    with psycopg.connect(database.url) as conn:
-        migrate(conn)
-    yield database
-    database.stop()
+def database(server: Database) -> Iterator[Database]:
+    server.make()
+    yield server
+    server.stop()
+    server.start()
 
 
 @pytest.fixture
@@ -299,7 +316,7 @@ def test_a_postgres_that_hears_nothing_costs_one_short_wait(own_world: World, da
 def test_a_read_only_postgres_is_spooled_for(own_world: World) -> None:
     with running(own_world) as receiver:
         with psycopg.connect(own_world.owner_url, autocommit=True) as conn:
-            conn.execute("alter database ctwa set default_transaction_read_only = on")
+            conn.execute(_alter(conn, "set default_transaction_read_only = on"))
             conn.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ctwa-receiver'"
             )
@@ -308,7 +325,7 @@ def test_a_read_only_postgres_is_spooled_for(own_world: World) -> None:
         wait_until(lambda: "25006" in receiver.output() or receiver.post(b"more").status_code != 200, 15)
         with psycopg.connect(own_world.owner_url, autocommit=True) as conn:
             conn.execute("set default_transaction_read_only = off")
-            conn.execute("alter database ctwa reset default_transaction_read_only")
+            conn.execute(_alter(conn, "reset default_transaction_read_only"))
             conn.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'ctwa-rec%'"
             )
@@ -378,11 +395,15 @@ def test_nobody_reads_a_secret_or_a_person_in_what_it_prints(own_world: World, d
     output = receiver.output()
     assert "webhook refused" in output
     assert "webhooks stored" in output
-    secrets = [own_world.keys, WHAPI, *signature(body).values(), "receiver-password", own_world.receiver_url]
-    for planted in (*canaries, *secrets, "Traceback"):
+    planted_by_us = [own_world.keys, WHAPI, *signature(body).values(), "receiver-password", own_world.receiver_url]
+    for planted in (*canaries, *planted_by_us, "Traceback"):
         assert planted not in output, planted
     for path in own_world.spool_dir.iterdir():
         assert not re.search("|".join(canaries).encode(), path.read_bytes())
+
+
+def _alter(conn: psycopg.Connection[Any], what: str) -> sql.Composed:
+    return sql.SQL("alter database {} " + what).format(sql.Identifier(conn.info.dbname))
 
 
 def _timed(receiver: Receiver, body: bytes) -> tuple[int, float]:
