@@ -166,9 +166,14 @@ class LocalStack:
         )
         return found[0] if found else None
 
-    def unfinished(self) -> int:
-        """How many webhooks nobody has read yet."""
-        return int(self.rows("select count(*) from webhooks where state in ('new', 'claimed')")[0][0])
+    def has_read_all(self) -> bool:
+        """Whether no webhook waits for intake."""
+        return not self.rows("select 1 from webhooks where state in ('new', 'claimed') limit 1")
+
+    def is_idle(self) -> bool:
+        """Whether there is nothing to read and nothing to send."""
+        sending = "select 1 from deliveries where state in ('pending', 'sending') limit 1"
+        return self.has_read_all() and not self.rows(sending)
 
     def process(self, name: str) -> StackProcess:
         return next(process for process in self.record.processes if process.name == name)

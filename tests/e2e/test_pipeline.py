@@ -16,7 +16,7 @@ WABA_ID = {dataset.name: dataset.waba_id for dataset in DATASETS}
 def test_the_same_webhook_a_hundred_times_at_once_makes_one_lead(stack: LocalStack):
     ad = Sample("whapi")
     assert stack.post_at_once("demo-whapi", [ad.body] * 100) == [200] * 100
-    wait_until(lambda: stack.unfinished() == 0)
+    wait_until(stack.is_idle)
     wait_until(lambda: stack.delivery(ad.message_id) == ("accepted", None))
     (event,) = stack.received(ad.click_id)
     assert (event["event_name"], event["event_id"]) == ("LeadSubmitted", ad.token)
@@ -25,12 +25,14 @@ def test_the_same_webhook_a_hundred_times_at_once_makes_one_lead(stack: LocalSta
 
 def test_an_organic_message_reaches_the_sandbox_never(stack: LocalStack):
     organic, ad = Sample("whapi", "organic"), Sample("whapi")
+    wait_until(stack.is_idle)
     before = stack.sandbox("GET", "requests")["totals"]["requests"]
     assert stack.post("demo-whapi", organic.body) == 200
     wait_until(lambda: stack.rows("select class from messages where message_id = %s", organic.message_id))
     # An ad that came later went the whole way, so nothing of the earlier message is still on its way.
     assert stack.post("demo-whapi", ad.body) == 200
     wait_until(lambda: stack.received(ad.click_id))
+    wait_until(stack.is_idle)
     assert stack.sandbox("GET", "requests")["totals"]["requests"] == before + 1
     assert stack.delivery(organic.message_id) is None
     assert organic.click_id is None
@@ -122,7 +124,7 @@ def test_no_process_holds_keys_that_it_does_not_need(stack: LocalStack):
 
 def test_each_process_logs_in_with_its_own_role(stack: LocalStack):
     stack.post("demo-whapi", Sample("whapi").body)
-    wait_until(lambda: stack.unfinished() == 0)
+    wait_until(stack.is_idle)
     seen = dict(
         stack.rows("select application_name, usename from pg_stat_activity where application_name like 'ctwa-%%'")
     )

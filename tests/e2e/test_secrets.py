@@ -68,7 +68,7 @@ def _go_wrong_at_meta(stack: LocalStack, kept: dict[str, str]) -> None:
     paused = Sample("whapi", phone=PHONE, click_id=f"{CLICK_ID}5")
     stack.post("demo-whapi", paused.body)
     wait_until(lambda: stack.rows("select 1 from datasets where pause_reason = 'token'"))
-    wait_until(lambda: stack.unfinished() == 0)
+    wait_until(stack.has_read_all)
 
 
 def test_the_logs_hold_none_of_them(run: tuple[LocalStack, list[str]]):
