@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
+from celery.exceptions import SoftTimeLimitExceeded
 from psycopg.errors import DataError, DeadlockDetected, IntegrityError, SerializationFailure
 
 from shared.crypto import CannotDecrypt, KeyRing
@@ -36,6 +37,8 @@ log = get_logger(__name__)
 
 #: A drain stops claiming after this, rings again and returns: no time limit ends it, and a shutdown waits little.
 DRAIN_SECONDS = 8
+#: Every so many claims, those that crashed come before the new: in a flood there would be no other time for them.
+CRASHED_FIRST_EVERY = 4
 #: Crashed so often while alone, a webhook is the culprit.
 LONE_CRASHES_TO_REJECT = 5
 _RANK = [MessageClass.ORGANIC, MessageClass.POST, MessageClass.AD_WITHOUT_CLICK_ID, MessageClass.AD]
@@ -55,9 +58,10 @@ def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS, days: int = 3) ->
     """Works on new webhooks until there are none or `seconds` are over; how many it finished."""
     runtime.bell.answer(Work.INTAKE)
     ends = time.monotonic() + seconds
-    finished = 0
+    finished = claims = 0
     while time.monotonic() < ends:
-        done = _drain_once(runtime, days=days)
+        claims += 1
+        done = _drain_once(runtime, days=days, crashed_first=claims % CRASHED_FIRST_EVERY == 0)
         if done == 0:
             return finished
         finished += done
@@ -65,12 +69,9 @@ def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS, days: int = 3) ->
     return finished
 
 
-def _drain_once(runtime: Runtime, *, days: int) -> int:
+def _drain_once(runtime: Runtime, *, days: int, crashed_first: bool = False) -> int:
     token = uuid4()
-    with runtime.pool.connection() as conn:
-        claimed = claim_webhooks(conn, token=token, lease_seconds=runtime.settings.intake_lease_seconds, days=days)
-        if not claimed:
-            claimed = claim_crashed_webhooks(conn, token=token, lease_seconds=runtime.settings.intake_lease_seconds)
+    claimed = _claim(runtime, token, days=days, crashed_first=crashed_first)
     if not claimed:
         return 0
     CLAIMED_WEBHOOKS.observe(len(claimed))
@@ -85,8 +86,19 @@ def _drain_once(runtime: Runtime, *, days: int) -> int:
     return len(claimed)
 
 
+def _claim(runtime: Runtime, token: UUID, *, days: int, crashed_first: bool) -> list[ClaimedWebhook]:
+    seconds = runtime.settings.intake_lease_seconds
+    with runtime.pool.connection() as conn:
+        crashed = claim_crashed_webhooks(conn, token=token, lease_seconds=seconds) if crashed_first else []
+        return (
+            crashed
+            or claim_webhooks(conn, token=token, lease_seconds=seconds, days=days)
+            or claim_crashed_webhooks(conn, token=token, lease_seconds=seconds)
+        )
+
+
 def _read(webhook: ClaimedWebhook, channel: IntakeChannel | None, ring: KeyRing, *, alone: bool) -> ReadWebhook:
-    """Parses one webhook. Never raises: what can't be read is kept as rejected, with a reason."""
+    """Parses one webhook. What can't be read is kept as rejected, with a reason."""
     if alone and webhook.crashes > LONE_CRASHES_TO_REJECT:
         return ReadWebhook(webhook=webhook, channel=channel, reason="crashed_intake")
     if channel is None or channel.provider not in PROVIDERS:
@@ -104,6 +116,9 @@ def _read(webhook: ClaimedWebhook, channel: IntakeChannel | None, ring: KeyRing,
         return ReadWebhook(webhook=webhook, channel=channel, reason="cannot_decrypt")
     except UnparsableError as error:
         return ReadWebhook(webhook=webhook, channel=channel, reason=error.reason)
+    except SoftTimeLimitExceeded:
+        # The batch was slow, perhaps not for this one: the count of crashes finds the culprit.
+        raise
     except Exception as error:  # noqa: BLE001
         # A defect of the adapter: the bytes are kept and can be replayed when it is mended.
         log.error(

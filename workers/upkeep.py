@@ -1,7 +1,10 @@
 """Upkeep: days of webhooks made ahead and dropped, and the bodies of everyday receipts deleted after hours."""
 
+from collections.abc import Callable
+from functools import partial
+
 from shared.db import audit
-from shared.db.webhooks import delete_empty, drop_days, make_days
+from shared.db.webhooks import delete_empty, delete_stranded, drop_days, make_days
 from shared.logs import get_logger
 from workers.runtime import Runtime
 
@@ -21,14 +24,24 @@ def prune(runtime: Runtime) -> dict[str, int]:
         dropped = drop_days(conn, keep_days=KEEP_DAYS)
         for partition in dropped:
             audit.record(conn, actor="upkeep", action="webhooks.drop", subject=partition)
-    deleted = 0
-    while not runtime.stopping.is_set():
-        with runtime.pool.connection() as conn:
-            batch = delete_empty(conn, older_than_hours=KEEP_EMPTY_HOURS, limit=BATCH)
-        deleted += batch
-        if batch < BATCH:
-            break
-    result = {"days_made": made, "days_dropped": len(dropped), "empty_webhooks_deleted": deleted}
+    result = {
+        "days_made": made,
+        "days_dropped": len(dropped),
+        "stranded_webhooks_deleted": _in_batches(runtime, partial(delete_stranded, keep_days=KEEP_DAYS)),
+        "empty_webhooks_deleted": _in_batches(runtime, partial(delete_empty, older_than_hours=KEEP_EMPTY_HOURS)),
+    }
     if any(result.values()):
         log.info("pruned", **result)
     return result
+
+
+def _in_batches(runtime: Runtime, delete: Callable[..., int]) -> int:
+    """Deletes a batch a transaction until there is no full one, or the process stops; how many rows."""
+    deleted = 0
+    while not runtime.stopping.is_set():
+        with runtime.pool.connection() as conn:
+            batch = delete(conn, limit=BATCH)
+        deleted += batch
+        if batch < BATCH:
+            break
+    return deleted

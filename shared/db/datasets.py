@@ -130,7 +130,7 @@ def pause_dataset(
 ) -> None:
     """Stops claims for this dataset: for `seconds`, or until somebody resumes it.
 
-    A pause that ends by itself never replaces one that doesn't.
+    A pause that ends by itself never replaces one that doesn't, and none that we make replaces a person's.
     """
     conn.execute(
         """
@@ -140,6 +140,7 @@ def pause_dataset(
                pauses = case when %(reason)s = 'meta_down' then pauses + 1 else pauses end,
                updated_at = now()
         where id = %(id)s and (paused_until is distinct from '9999-12-31' or %(seconds)s::float8 is null)
+          and (pause_reason is distinct from 'by_hand' or %(reason)s = 'by_hand')
         """,
         {"id": dataset_id, "reason": reason, "detail": detail, "seconds": seconds},
     )

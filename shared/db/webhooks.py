@@ -255,6 +255,20 @@ def drop_days(conn: psycopg.Connection[Any], *, keep_days: int) -> list[str]:
     return [name for (name,) in rows]
 
 
+def delete_stranded(conn: psycopg.Connection[Any], *, keep_days: int, limit: int = 5000) -> int:
+    """Deletes finished webhooks older than `keep_days` of days that had no partition made in time; how many."""
+    return conn.execute(
+        """
+        delete from webhooks_default w using (
+            select received_at, id from webhooks_default
+            where received_at < now() - make_interval(days => %s) and state in ('done', 'rejected')
+            order by received_at, id limit %s for update skip locked
+        ) old where w.received_at = old.received_at and w.id = old.id
+        """,
+        [keep_days, limit],
+    ).rowcount
+
+
 def delete_empty(conn: psycopg.Connection[Any], *, older_than_hours: int, limit: int = 5000) -> int:
     """Deletes finished webhooks that held no message and no event (delivery receipts, mostly); how many."""
     return conn.execute(

@@ -300,9 +300,10 @@ create table heartbeats (
     detail jsonb not null default '{}'
 );
 
--- Days of webhooks are made ahead and dropped whole. Both run as the owner, so that the workers' role needs no DDL.
+-- Days of webhooks are made ahead and dropped whole. Both run as the owner, so that the workers' role needs no DDL;
+-- pg_temp comes last, so that nobody's temporary table stands in for one of ours.
 create function make_webhook_days(first_day date, days integer) returns integer
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     day date;
     made integer := 0;
@@ -323,7 +324,7 @@ begin
 end $$;
 
 create function drop_webhook_days(before_day date) returns setof text
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     part record;
     unfinished boolean;
@@ -334,7 +335,12 @@ begin
           and to_date(right(c.relname, 8), 'YYYYMMDD') < before_day
         order by c.relname
     loop
-        execute format('select exists (select 1 from %I where state in (''new'', ''claimed''))', part.relname)
+        -- What comes late from a spool must not slip in between the look and the drop.
+        execute format('lock table %I in access exclusive mode', part.relname);
+        -- Each condition is one partial index's, word for word.
+        execute format('select exists (select 1 from %1$I where state = ''new'' and crashes = 0)'
+                       ' or exists (select 1 from %1$I where state = ''new'' and crashes > 0)'
+                       ' or exists (select 1 from %1$I where state = ''claimed'')', part.relname)
             into unfinished;
         continue when unfinished;
         execute format('drop table %I', part.relname);

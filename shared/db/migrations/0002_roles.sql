@@ -26,7 +26,7 @@ grant update (usage_percent, throttled_until, updated_at) on credentials to ctwa
 grant update (pause_reason, pause_detail, paused_at, paused_until, failures, pauses, last_claimed_at, probed_at,
     probe_result, updated_at) on datasets to ctwa_worker;
 grant insert on audit_log to ctwa_worker;
-grant delete on contacts, webhooks to ctwa_worker;
+grant delete on contacts, webhooks, webhooks_default to ctwa_worker;
 grant execute on function make_webhook_days(date, integer), drop_webhook_days(date) to ctwa_worker;
 
 -- The console manages set-up, repairs deliveries, and writes down who did what. It can't change history.

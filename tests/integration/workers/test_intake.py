@@ -1,12 +1,16 @@
 """Intake over a real database: what becomes of webhooks, whatever comes and however often."""
 
+import dataclasses
 import json
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from shared.db.webhooks import recover_webhooks
+from shared.providers import PROVIDERS
 from workers import intake
 
 
@@ -234,3 +238,40 @@ def test_identities_of_one_person_gather_on_one_contact(world):
         world.intake()
     assert len(world.rows("select 1 from contacts")) == 1
     assert sorted(row["kind"] for row in world.rows("select kind from contact_identities")) == ["bsuid", "phone"]
+
+
+def test_in_a_flood_those_that_crashed_once_get_their_turn(world, monkeypatch):
+    channel = world.add_channel(dataset_id=world.add_dataset())
+    world.receive_sample(channel, phone="15550109999")
+    world.execute("update webhooks set crashes = 1, batch_cap = 50")
+    claim = intake.claim_webhooks
+
+    def flooded(conn, **options):
+        world.receive_sample(channel, "organic")
+        return claim(conn, **options)
+
+    monkeypatch.setattr(intake, "claim_webhooks", flooded)
+    ends = time.monotonic() + 20
+    while world.rows("select 1 from webhooks where state = 'new' and crashes > 0"):
+        assert time.monotonic() < ends
+        intake.drain(world.runtime, seconds=0.5)
+    assert world.states() == ["pending"]
+
+
+def test_a_batch_that_ran_out_of_time_is_tried_again_and_nobody_in_it_is_rejected(world, monkeypatch):
+    channel = world.add_channel(dataset_id=world.add_dataset())
+    world.receive_ads(channel, 3)
+    provider = PROVIDERS["whapi"]
+
+    def out_of_time(request):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setitem(PROVIDERS, "whapi", dataclasses.replace(provider, parse=out_of_time))
+    with pytest.raises(SoftTimeLimitExceeded):
+        world.intake()
+    monkeypatch.setitem(PROVIDERS, "whapi", provider)
+    world.execute("update webhooks set lease_until = now() - interval '1 second' where state = 'claimed'")
+    with world.runtime.pool.connection() as conn:
+        assert recover_webhooks(conn) == 3
+    world.intake()
+    assert world.states() == ["pending"] * 3

@@ -10,6 +10,7 @@ import pytest
 
 from shared.capi.answers import no_answer, not_sent
 from shared.db.claims import claim_deliveries, count_attempts, leased_deliveries, recover_deliveries
+from shared.db.datasets import pause_dataset
 from shared.db.deliveries import resend_unknown
 from shared.db.requests import start_request
 from shared.ids import uuid7
@@ -396,3 +397,20 @@ def test_an_answer_is_kept_although_postgres_is_read_only_for_a_moment(world, da
     world.graph.post_events = fail_over
     world.send()
     assert world.states() == ["accepted"]
+
+
+@pytest.mark.parametrize("answer", [graph_error(400, 190, 463), not_sent("ConnectionRefusedError")])
+def test_an_answer_that_comes_after_a_person_paused_the_dataset_does_not_take_its_place(world, answer):
+    ready(world)
+    world.execute("update datasets set failures = 10")
+    post = world.graph.post_events
+
+    def paused_meanwhile(*arguments):
+        with world.runtime.pool.connection() as conn:
+            pause_dataset(conn, 1, reason="by_hand", detail="stop", seconds=None)
+        return post(*arguments)
+
+    world.graph.post_events = paused_meanwhile
+    world.graph.script.append(answer)
+    world.send()
+    assert (world.dataset()["pause_reason"], world.dataset()["pause_detail"]) == ("by_hand", "stop")
