@@ -1,9 +1,11 @@
 """The docs say what is: links lead somewhere, commands exist, settings, metrics and numbers are those of the code."""
 
+import json
 import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ from prometheus_client import REGISTRY
 import receiver.metrics
 import workers.metrics
 from console.cli.main import ctwa
+from shared.capi.payload import DatasetProfile, OutgoingEvent, build_event
 from shared.providers import PROVIDERS
 from shared.settings import _SettingsSchema
 from workers import upkeep
@@ -25,6 +28,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 _FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
+_FILE = re.compile(
+    r"(?<![\w./<>-])((?:receiver|workers|shared|console|sandbox|tests|docs|requirements)/[\w/-]+\.[a-z]+)\b"
+)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 #: Package registries and mirrors: a machine's own configuration says where packages come from.
 _REGISTRIES = ("pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js", "crates" + ".io", "ghcr" + ".io")
@@ -73,6 +79,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert there.exists(), f"{target} does not exist"
         if anchor:
             assert anchor in [slug(heading) for heading in _HEADING.findall(there.read_text(encoding="utf-8"))], anchor
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    named = set(_FILE.findall(page.read_text(encoding="utf-8")))
+    assert {name for name in named if not (ROOT / name).exists()} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -129,6 +141,25 @@ def test_every_metric_stands_in_operations() -> None:
 def test_what_is_kept_how_long_is_what_upkeep_keeps() -> None:
     assert f"raw bodies | {upkeep.KEEP_DAYS} days, dropped by whole days" in OPERATIONS
     assert f"| {upkeep.KEEP_EMPTY_HOURS} hours after they were read |" in OPERATIONS
+
+
+def test_the_two_bodies_of_the_set_up_page_are_what_is_sent() -> None:
+    page = (ROOT / "docs/meta-set-up.md").read_text(encoding="utf-8")
+    shown = [json.loads(block)["data"][0] for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    lead = OutgoingEvent(
+        event_name="Lead",
+        event_id=shown[0]["event_id"],
+        event_time=datetime.fromtimestamp(shown[0]["event_time"], UTC),
+        click_id=shown[0]["user_data"]["ctwa_clid"],
+        value=None,
+        currency=None,
+        order_id=None,
+    )
+    waba_id = shown[0]["user_data"]["whatsapp_business_account_id"]
+    assert shown == [
+        build_event(lead, DatasetProfile(profile="whatsapp", waba_id=waba_id, page_id=None)),
+        build_event(lead, DatasetProfile(profile="guide", waba_id=None, page_id=None)),
+    ]
 
 
 def test_the_readme_lists_only_providers_there_are_under_their_names() -> None:
