@@ -116,20 +116,31 @@ def leased_deliveries(conn: psycopg.Connection[Any], token: UUID) -> list[Claime
 
 
 def count_attempts(
-    conn: psycopg.Connection[Any], *, token: UUID, ids: Sequence[int], request_id: UUID, lease_seconds: int
+    conn: psycopg.Connection[Any],
+    *,
+    token: UUID,
+    ids: Sequence[int],
+    request_id: UUID,
+    lease_seconds: int,
+    with_test_code: bool = False,
 ) -> None:
-    """Writes each delivery's attempt before its POST and renews the lease. Raises LostLease unless all are ours."""
+    """Writes each delivery's attempt before its POST and renews the lease. Raises LostLease unless all are ours.
+
+    What goes out with a test code is left out of our totals. It counts again when that try was not taken and a later
+    one has no code, unless its conversion is a test itself.
+    """
     cursor = conn.execute(
         """
         with mine as (
-            update deliveries set attempts = attempts + 1, updated_at = now(),
+            update deliveries d set attempts = attempts + 1, updated_at = now(),
+                   is_test = %(test)s or (select c.is_test from conversions c where c.id = d.conversion_id),
                    lease_until = now() + make_interval(secs => %(lease)s)
             where id = any(%(ids)s) and state = 'sending' and lease_token = %(token)s
             returning id, attempts
         )
         insert into attempts (delivery_id, number, request_id) select id, attempts, %(request)s from mine
         """,
-        {"ids": list(ids), "token": token, "request": request_id, "lease": lease_seconds},
+        {"ids": list(ids), "token": token, "request": request_id, "lease": lease_seconds, "test": with_test_code},
     )
     if cursor.rowcount != len(ids):
         raise LostLease(f"{len(ids) - cursor.rowcount} of {len(ids)} deliveries are no longer leased by this process")
