@@ -20,7 +20,9 @@ _ABOUT = """This address takes the webhooks of WhatsApp providers, at /webhooks/
 def create_app(door: Door, readiness: Readiness) -> Flask:
     """The WSGI application; it answers 200 to a webhook only after its commit, under any server."""
     app = Flask("receiver", static_folder=None)
+    # A provider that is redirected doesn't follow.
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     app.register_blueprint(webhooks(door))
 
     @app.get("/")

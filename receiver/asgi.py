@@ -175,7 +175,12 @@ class Front:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._start()
+                try:
+                    self._start()
+                except Exception as error:  # noqa: BLE001 - a server that serves without its threads is worse than none.
+                    log.error("receiver cannot start", error=type(error).__name__)
+                    await send({"type": "lifespan.startup.failed"})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 self._stop()

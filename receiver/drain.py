@@ -32,6 +32,7 @@ class Drain:
         self._database_url = database_url
         self._spool = spool
         self._ring = ring
+        self._sealed: set[str] = set()
 
     def run(self) -> int:
         """Drains what there is; the number of webhooks stored. Raises psycopg.Error or OSError: to be tried later."""
@@ -60,7 +61,9 @@ class Drain:
             try:
                 webhooks, damaged = self._read(path, data)
             except CannotDecrypt:
-                log.error("spool file kept: no key of SECRET_KEYS opens it", file=path.name)
+                if path.name not in self._sealed:
+                    self._sealed.add(path.name)
+                    log.error("spool file kept: no key of SECRET_KEYS opens it", file=path.name)
                 return 0
             for batch in batches(webhooks):
                 self._store(conn, path, batch)
@@ -77,7 +80,12 @@ class Drain:
         for part in decode_frames(data):
             match part:
                 case Frame():
-                    webhooks.append(decode_webhook(self._ring.open(part.record)))
+                    record = self._ring.open(part.record)
+                    try:
+                        webhooks.append(decode_webhook(record))
+                    except (ValueError, KeyError, TypeError) as error:
+                        damaged = True
+                        log.error("spooled record not understood", file=path.name, error=type(error).__name__)
                 case Damage(torn=True):
                     log.warning("torn end of a spool file cut off", file=path.name, bytes=part.end - part.start)
                 case Damage():

@@ -45,6 +45,14 @@ def wait_until(condition: Callable[[], T], seconds: float = 30.0) -> T:
     return value
 
 
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and wasn't waited for doesn't."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
@@ -128,7 +136,7 @@ class Receiver:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = world.folder / f"receiver-{self.port}.log"
-        self._env = {
+        self.env = {
             **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH")},
             "DATABASE_URL": database_url or world.receiver_url,
             "REDIS_URL": redis_url,
@@ -138,13 +146,11 @@ class Receiver:
             "PUBLIC_URL": "https://hooks.example",
             **settings,
         }
-        self._command = [sys.executable, "-m", "receiver", "--port", str(self.port), *arguments]
+        self.command = [sys.executable, "-m", "receiver", "--port", str(self.port), *arguments]
 
     def start(self) -> "Receiver":
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command, env=self._env, stdout=log, stderr=log, start_new_session=True
-            )
+            self.process = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log, start_new_session=True)
         wait_until(self._is_up)
         return self
 
@@ -171,6 +177,11 @@ class Receiver:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self.process.pid, signal.SIGKILL)
         return time.monotonic() - began
+
+    def workers(self) -> list[int]:
+        """The process ids of the live workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(pid) for pid in children if is_alive(int(pid))]
 
     def output(self) -> str:
         return self.log.read_text()

@@ -67,7 +67,7 @@ def test_halves_of_large_bodies_leave_memory_for_the_others(world: World) -> Non
         with opened(receiver, 150, HALVES["half a large body"]):
             taken = seconds_of_others(receiver)
             assert max(taken) < 2
-            assert _resident_bytes(receiver.process.pid) < 300 * 1024 * 1024
+            assert _resident_bytes(receiver) < 300 * 1024 * 1024
         assert '"reason": "memory"' in receiver.output()
 
 
@@ -108,7 +108,6 @@ def _answered(one: socket.socket) -> bool:
     return True
 
 
-def _resident_bytes(master: int) -> int:
+def _resident_bytes(receiver: Receiver) -> int:
     """Of the largest worker."""
-    workers = [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
-    return max(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in workers)
+    return max(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in receiver.workers())
