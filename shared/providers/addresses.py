@@ -38,7 +38,10 @@ class Address:
 _SERVERS = {
     "s.whatsapp.net": AddressKind.PHONE,
     "c.us": AddressKind.PHONE,
+    # Businesses whose number Meta hosts, https://github.com/tulir/whatsmeow/blob/main/types/jid.go.
+    "hosted": AddressKind.PHONE,
     "lid": AddressKind.LID,
+    "hosted.lid": AddressKind.LID,
     "g.us": AddressKind.GROUP,
     "newsletter": AddressKind.NEWSLETTER,
     "broadcast": AddressKind.BROADCAST,

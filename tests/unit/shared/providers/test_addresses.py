@@ -20,6 +20,8 @@ from shared.providers.addresses import Address, AddressKind, phone_digits, read_
         ("15550100123.0:12@s.whatsapp.net", AddressKind.PHONE, "15550100123"),
         ("98765432101234@lid", AddressKind.LID, "98765432101234@lid"),
         ("98765432101234:3@lid", AddressKind.LID, "98765432101234@lid"),
+        ("15550100123:99@hosted", AddressKind.PHONE, "15550100123"),
+        ("98765432101234:99@hosted.lid", AddressKind.LID, "98765432101234@lid"),
         ("120363000000000001@g.us", AddressKind.GROUP, "120363000000000001@g.us"),
         ("15550100123-1600000000@g.us", AddressKind.GROUP, "15550100123-1600000000@g.us"),
         ("120363000000000002@newsletter", AddressKind.NEWSLETTER, "120363000000000002@newsletter"),

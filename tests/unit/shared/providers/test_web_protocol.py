@@ -195,6 +195,16 @@ def test_two_contexts_that_disagree_name_no_ad_at_all(other: dict[str, Any]) -> 
         assert classify(referral) is MessageClass.AD_WITHOUT_CLICK_ID
 
 
+@pytest.mark.parametrize("holder", ["quotedMessage", "quotedAd", "contextInfo", "externalAdReply", "message"])
+@given(steps=st.lists(st.sampled_from(["message", "extendedTextMessage", "contextInfo", "quotedMessage"]), max_size=5))
+def test_an_ad_deeper_in_the_context_belongs_to_another_message(holder: str, steps: list[str]) -> None:
+    inner: dict[str, Any] = context()
+    for step in steps:
+        inner = {step: inner}
+    message = {"extendedTextMessage": {"text": "x", "contextInfo": {holder: inner}}}
+    assert read_referral(read_content(message).contexts) is None
+
+
 @pytest.mark.parametrize("name", ["remoteJid", "remoteJID"])
 def test_a_reply_to_a_status_is_told_in_both_spellings(name: str) -> None:
     assert is_status_reply([{}, {name: "status@broadcast"}])
