@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +13,7 @@ from psycopg.errors import DataError, DeadlockDetected, IntegrityError, Serializ
 from shared.crypto import CannotDecrypt, KeyRing
 from shared.db.channels import IntakeChannel, intake_channels
 from shared.db.messages import KnownMessage, MessageKey, NewMessage, known_messages, upsert_messages
+from shared.db.pool import server_time
 from shared.db.webhooks import (
     ClaimedWebhook,
     IntakeResult,
@@ -177,7 +177,7 @@ def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Seq
         for key, row_id in rows.items()
         if fresh[key][1].message_class is not MessageClass.ORGANIC
     ]
-    ready = store_leads(conn, ads, now=datetime.now(UTC))
+    ready = store_leads(conn, ads, now=server_time(conn))
     results = [_result(one, found, rows) for one in read]
     finish_webhooks(conn, token, results)
     _count(read, results, [fresh[key][1] for key in rows])

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import psycopg
@@ -35,6 +35,7 @@ from shared.db.claims import (
 )
 from shared.db.credentials import Credential, credential_by_id
 from shared.db.datasets import Dataset, dataset_by_id, live_test_code, pause_dataset
+from shared.db.pool import server_time
 from shared.db.requests import start_request
 from shared.domain.deliveries import Cause, SplitGuard, is_aged, split
 from shared.ids import uuid7
@@ -63,6 +64,8 @@ class Claim:
     dataset: Dataset
     credential: Credential | None
     deliveries: list[ClaimedDelivery]
+    #: When it was loaded, by Postgres's clock: this machine's may be wrong, and would make good events too old or new.
+    now: datetime
 
 
 def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS) -> int:
@@ -91,7 +94,13 @@ def _load(runtime: Runtime, token: UUID, dataset_id: int) -> Claim:
         dataset = dataset_by_id(conn, dataset_id)
         assert dataset is not None
         credential = credential_by_id(conn, dataset.credential_id) if dataset.credential_id else None
-        return Claim(token=token, dataset=dataset, credential=credential, deliveries=leased_deliveries(conn, token))
+        return Claim(
+            token=token,
+            dataset=dataset,
+            credential=credential,
+            deliveries=leased_deliveries(conn, token),
+            now=server_time(conn),
+        )
 
 
 def send_claim(runtime: Runtime, claim: Claim, *, ends: float) -> None:
@@ -106,7 +115,7 @@ def send_claim(runtime: Runtime, claim: Claim, *, ends: float) -> None:
             release_deliveries(conn, claim.token)
         log.warning("dataset paused", dataset=claim.dataset.name, reason=access.pause.value, detail=access.detail)
         return
-    part, unfit = _build(claim, access.profile, now=datetime.now(UTC))
+    part, unfit = _build(claim, access.profile)
     dry_run = "dry-run" in (claim.dataset.sending, runtime.settings.sending)
     with runtime.pool.connection() as conn:
         settle_deliveries(conn, claim.token, unfit)
@@ -121,7 +130,7 @@ def send_claim(runtime: Runtime, claim: Claim, *, ends: float) -> None:
             log.warning("lease lost before a request, nothing was sent", dataset=claim.dataset.name, error=str(error))
 
 
-def _build(claim: Claim, profile: DatasetProfile, *, now: datetime) -> tuple[Part, list[Outcome]]:
+def _build(claim: Claim, profile: DatasetProfile) -> tuple[Part, list[Outcome]]:
     """The events to send, and the outcomes of those that Meta would surely refuse."""
     part: Part = []
     unfit = []
@@ -135,8 +144,8 @@ def _build(claim: Claim, profile: DatasetProfile, *, now: datetime) -> tuple[Par
             currency=delivery.currency,
             order_id=delivery.order_id,
         )
-        reason = validate_event(event, profile, now=now)
-        if is_aged(delivery.event_time, now):
+        reason = validate_event(event, profile, now=claim.now)
+        if is_aged(delivery.event_time, claim.now):
             unfit.append(Outcome(id=delivery.id, state="expired", reason="expired"))
         elif reason is not None:
             unfit.append(Outcome(id=delivery.id, state="rejected", reason=reason))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -36,6 +37,14 @@ def connection_options(process: str, *, statement_seconds: float) -> dict[str, A
             " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
         ),
     }
+
+
+def server_time(conn: psycopg.Connection[Any]) -> datetime:
+    """Postgres's clock, at the start of the transaction: the one that leases, retries and ages go by."""
+    row = conn.execute("select now()").fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
 
 
 @contextmanager
