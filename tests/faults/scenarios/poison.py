@@ -1,16 +1,16 @@
 """Poison: events that Meta refuses, webhooks that kill their parser, floods of duplicates."""
 
 import time
-from pathlib import Path
 
 from tests.faults.audit import Expected
 from tests.faults.load import Post
 from tests.faults.run import Run
+from tests.faults.saboteur import give
 from tests.faults.table import scenario
 from tests.faults.wait import wait_until
 
 _BATCH = 50
-#: Imported by Python itself at the start of every process whose PYTHONPATH names its folder.
+#: An adapter with a defect that ends its process.
 _KILLER = """
 import os, signal
 from dataclasses import replace
@@ -92,14 +92,10 @@ def _poison(run: Run, places: list[int]) -> str:
 @scenario("poison-webhook")
 def poison_webhook(run: Run) -> str:
     """Two webhooks that kill the process that reads them: rejected, and their neighbours are not."""
-    folder = run.state_dir / "killer"
-    folder.mkdir()
-    Path(folder, "sitecustomize.py").write_text(_KILLER.replace("{mark}", _MARK))
-    run.give("intake", PYTHONPATH=str(folder))
-    run.start("receiver", "intake", "sending", "beat")
-    # The sweeper would do intake's work, and die of it: it gets the same adapter, as it would in production.
-    run.give("sweeper", PYTHONPATH=str(folder))
-    run.start("sweeper")
+    # The sweeper does intake's work when intake is dead, so it has the same deadly adapter.
+    for process in ("intake", "sweeper"):
+        give(run, process, _KILLER.replace("{mark}", _MARK))
+    run.start()
     with run.loaded(rate=20) as load:
         time.sleep(1)
         for number in range(2):

@@ -125,12 +125,12 @@ def postgres_answers_lost(run: Run) -> str:
 
 @scenario("postgres-locked")
 def postgres_locked(run: Run) -> str:
-    """Another session locks the tables of deliveries and messages for 12 s."""
+    """Another session locks the tables of messages and deliveries for 12 s."""
     run.start()
     with run.loaded():
         time.sleep(2)
         with run.connection() as conn:
-            conn.execute("lock table deliveries, messages in access exclusive mode")
+            conn.execute("lock table messages, deliveries in access exclusive mode")
             time.sleep(12)
     run.drain()
     return "12 s under lock"
@@ -160,7 +160,7 @@ def _all_connections(run: Run) -> Iterator[int]:
                 while True:
                     taken.append(psycopg.connect(run.servers.postgres.url, autocommit=True))
             taken[0].execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'ctwa-%'"
+                "select pg_terminate_backend(pid) from pg_stat_activity where starts_with(application_name, 'ctwa-')"
             )
             time.sleep(0.2)
         yield len(taken)
@@ -172,5 +172,5 @@ def _all_connections(run: Run) -> Iterator[int]:
 def _end_sessions(run: Run) -> int:
     return run.count(
         "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity"
-        " where application_name like 'ctwa-%'"
+        " where starts_with(application_name, 'ctwa-')"
     )

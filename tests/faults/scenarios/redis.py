@@ -87,7 +87,7 @@ def redis_away(run: Run) -> str:
 
 @scenario("redis-garbage")
 def redis_garbage(run: Run) -> str:
-    """Rubbish in the queues makes the workers deaf: the sweeper does the work, and the signs of life stop."""
+    """Rubbish in the queues ends the workers or makes them deaf: nothing waits for long."""
     run.start()
     with run.loaded(), run.servers.redis() as client:
         wait_until("both workers have shown a sign of life", lambda: len(_beats(run)) == 2)
