@@ -3,19 +3,25 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 
-from console.setup.datasets import explained_pause
-from shared.capi.payload import DatasetProfile, dataset_problem
+from console.setup.datasets import explained_pause, profile_of, test_mode_of
+from shared.capi.payload import dataset_problem
 from shared.capi.versions import VersionState, check_version
 from shared.db.channels import all_channels
 from shared.db.datasets import Dataset, all_datasets
 from shared.db.deliveries import counts_by_state, delivery_backlog
 from shared.db.heartbeats import heartbeats
-from shared.db.results import count_rejected_webhooks
+from shared.db.results import (
+    count_rejected_webhooks,
+    duplicates_stopped,
+    expiring_deliveries,
+    unknown_deliveries,
+)
 from shared.db.webhooks import webhook_backlog
+from shared.domain.deliveries import EXPIRES_AFTER
 from shared.domain.reasons import explain
 
 #: The sweeper reports every two seconds.
@@ -24,10 +30,16 @@ SWEEPER_SECONDS = 30
 WEBHOOK_SECONDS = 60
 DELIVERY_SECONDS = 300
 REJECTED_WITHIN = timedelta(days=1)
+DUPLICATES_WITHIN = timedelta(days=1)
+#: What is held is warned of so long before it is too old for Meta.
+EXPIRY_WARNING = timedelta(hours=24)
 
 
-def look(conn: psycopg.Connection[Any]) -> dict[str, Any]:
-    """What the database knows of the state of things, JSON-ready. Deliveries leave test rows out."""
+def look(conn: psycopg.Connection[Any], *, sending: str) -> dict[str, Any]:
+    """What the database knows of the state of things, JSON-ready. Deliveries leave test rows out.
+
+    `sending` is the switch over all datasets.
+    """
     datasets, channels = all_datasets(conn), all_channels(conn)
     counts = counts_by_state(conn)
     states = {state: _sum(counts, state) for state in sorted({row["state"] for row in counts if not row["is_test"]})}
@@ -36,9 +48,19 @@ def look(conn: psycopg.Connection[Any]) -> dict[str, Any]:
         "backlog": {"webhooks": webhook_backlog(conn).__dict__, "deliveries": delivery_backlog(conn).__dict__},
         "deliveries": states,
         "test_deliveries": sum(row["count"] for row in counts if row["is_test"]),
+        "unknown": unknown_deliveries(conn).__dict__,
+        "expiring": [
+            one.__dict__
+            for one in expiring_deliveries(
+                conn, expires_after=EXPIRES_AFTER, within=EXPIRY_WARNING, all_held=sending != "on"
+            )
+        ],
+        "duplicates_stopped": duplicates_stopped(conn, within=DUPLICATES_WITHIN),
         "rejected_webhooks": count_rejected_webhooks(conn, within=REJECTED_WITHIN),
         "paused_datasets": [{"name": one.name, **pause} for one in datasets if (pause := explained_pause(one))],
         "unready_datasets": [{"name": one.name, **why} for one in datasets if (why := _unready(one))],
+        "failed_probes": [{"name": one.name, **why} for one in datasets if (why := _failed_probe(one))],
+        "test_modes": [{"name": one.name, **mode} for one in datasets if (mode := test_mode_of(one))],
         "unsigned_channels": [channel.name for channel in channels if channel.unsigned and channel.enabled],
     }
 
@@ -75,13 +97,15 @@ def problems(report: Mapping[str, Any]) -> list[dict[str, str]]:
     found += [
         (f"Dataset {one['name']} can't send: {one['words']}", one["next_step"]) for one in report["unready_datasets"]
     ]
-    if unknown := report["deliveries"].get("unknown", 0):
-        found.append(
-            (
-                f"{unknown} deliveries have an unknown outcome: Meta may have them or not.",
-                "Compare with Events Manager: ctwa deliveries --status unknown",
-            )
-        )
+    found += [
+        (f"The last probe of dataset {one['name']} failed: {one['words']}", one["next_step"])
+        for one in report["failed_probes"]
+    ]
+    found += [
+        (f"Dataset {one['name']} is in {one['words']} Until {one['until']:%Y-%m-%d %H:%M} UTC.", one["next_step"])
+        for one in report["test_modes"]
+    ]
+    found += _delivery_problems(report)
     if rejected := report["rejected_webhooks"]:
         found.append(
             (f"{rejected} webhooks of the last day could not be read.", "See why: ctwa webhooks --state rejected")
@@ -103,6 +127,25 @@ def problems(report: Mapping[str, Any]) -> list[dict[str, str]]:
     if report["graph"]["state"] != VersionState.OK.value:
         found.append((report["graph"]["text"], "Set GRAPH_VERSION for every process, then restart them."))
     return [{"what": what, "next_step": next_step} for what, next_step in found]
+
+
+def _delivery_problems(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = [
+        (
+            f"{one['count']} deliveries held for {one['dataset']} expire from {one['soonest']:%Y-%m-%d %H:%M} UTC on.",
+            f"Let it send: ctwa datasets show {one['dataset']} says what it waits for.",
+        )
+        for one in report["expiring"]
+    ]
+    if unknown := report["unknown"]["count"]:
+        hours = report["unknown"]["oldest_seconds"] / 3600
+        found.append(
+            (
+                f"{unknown} deliveries have an unknown outcome, the oldest for {hours:.1f} h: Meta may have them.",
+                "Compare with Events Manager (ctwa deliveries --status unknown), then: ctwa deliveries resolve ID…",
+            )
+        )
+    return found
 
 
 def _process_problems(processes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -136,11 +179,20 @@ def _unready(dataset: Dataset) -> dict[str, str] | None:
             "words": "it has no Meta token.",
             "next_step": f"Give it one: ctwa datasets set {dataset.name} --credential NAME",
         }
-    profile: Literal["whatsapp", "guide"] = "guide" if dataset.profile == "guide" else "whatsapp"
-    code = dataset_problem(DatasetProfile(profile=profile, waba_id=dataset.waba_id, page_id=dataset.page_id))
-    if code is None:
+    code = dataset_problem(profile_of(dataset))
+    return None if code is None else _explained(code)
+
+
+def _failed_probe(dataset: Dataset) -> dict[str, str] | None:
+    """What the last probe showed; None if it was fine, or if the pause or the set-up says the same already."""
+    if dataset.probe_result in (None, "ok") or dataset.pause_reason or _unready(dataset) or dataset.sending == "off":
         return None
-    return {"reason": code, "words": explain(code).words, "next_step": explain(code).next_step}
+    return _explained(str(dataset.probe_result))
+
+
+def _explained(code: str) -> dict[str, str]:
+    reason = explain(code)
+    return {"reason": code, "words": reason.words, "next_step": reason.next_step}
 
 
 def _sum(counts: Sequence[Mapping[str, Any]], state: str) -> int:

@@ -1,6 +1,5 @@
 """`ctwa apply`: make credentials, datasets and channels be as one file says."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -8,7 +7,6 @@ import click
 from console.cli import options
 from console.cli.context import Session, session
 from console.cli.render import plain, print_json
-from console.errors import InvalidError
 from console.setup.document import Desired, read_document
 from console.setup.plan import Change, Rings, carry_out, plan, read_present
 from shared.queue import Work
@@ -18,8 +16,8 @@ _SIGNS = {"add": "+", "change": "~", "disable": "-"}
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Only show what would change.")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@options.dry_run
+@options.yes
 @click.option("--prune", is_flag=True, help="Disable channels, and switch off datasets, that the file doesn't name.")
 @options.as_json
 @session
@@ -52,7 +50,7 @@ def apply(session: Session, /, file: Path, dry_run: bool, yes: bool, prune: bool
         _echo(changes)
     applied = bool(changes) and not dry_run
     if applied:
-        _confirm(len(changes), yes=yes)
+        options.confirm(f"Make these {len(changes)} changes?", yes=yes)
         with session.database() as conn:
             carry_out(conn, rings, desired, changes, prune=prune, actor=session.actor)
         session.ring(Work.SENDING)
@@ -69,14 +67,6 @@ def _rings(session: Session, desired: Desired, *, prune: bool) -> Rings:
         tokens=session.token_ring() if desired.credentials else None,
         secrets=session.secret_ring() if desired.channels or prune else None,
     )
-
-
-def _confirm(count: int, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InvalidError("Nobody is here to ask: say --yes to make these changes.")
-    click.confirm(f"Make these {count} changes?", abort=True)
 
 
 def _echo(changes: list[Change]) -> None:

@@ -6,16 +6,20 @@ from typing import Any
 import click
 import psycopg
 
+from console.cli import options
 from console.cli.context import Session, session
 from console.cli.render import plain, print_fields, print_json, print_table
 from console.setup.datasets import (
+    TEST_MODE_USUALLY,
     add_dataset,
     change_dataset,
+    database_now,
     dataset_named,
     described,
     explained_pause,
     pause,
     resume,
+    test_mode_of,
 )
 from shared.db.channels import all_channels
 from shared.db.datasets import Dataset, all_datasets
@@ -42,7 +46,22 @@ _FIELDS = (
         help="off skips what waits; dry-run builds and checks every event and sends none.",
     ),
     click.option("--batch-max", type=click.IntRange(1, 1000), help="Most events in one request."),
-    click.option("--test-event-code", metavar="CODE", help="Shows the events in Events Manager's test tab."),
+    click.option("--in-flight-max", type=click.IntRange(1, 16), help="Most requests at the same time."),
+    click.option(
+        "--unknown",
+        "unknown",
+        multiple=True,
+        metavar="EVENT=resend|hold",
+        help="What becomes of an EVENT whose outcome is unknown; one with a value is held. EVENT= takes it back.",
+    ),
+    click.option(
+        "--test-event-code",
+        metavar="CODE",
+        help="Shows events in Events Manager's test tab. Meta counts them all the same, so it ends by itself.",
+    ),
+    click.option(
+        "--test-event-for", type=options.Duration(), help="How long the test code lasts, at most 24h.  [default: 1h]"
+    ),
     click.option("--test/--no-test", default=None, help="A test dataset is left out of every total."),
 )
 
@@ -51,6 +70,9 @@ def _fields(command: _Command) -> _Command:
     for option in reversed(_FIELDS):
         command = option(command)
     return command
+
+
+_NESTED = ("pause", "test_mode", "channels", "deliveries")
 
 
 @click.group()
@@ -62,10 +84,10 @@ def datasets() -> None:
 @click.argument("name")
 @_fields
 @session
-def add(session: Session, /, name: str, **options: Any) -> None:
+def add(session: Session, /, name: str, **fields: Any) -> None:
     """Add the dataset NAME. --meta-id is needed; --waba-id and --credential before anything can be sent."""
     with session.database() as conn:
-        add_dataset(conn, {"name": name, **_said(options)}, actor=session.actor)
+        add_dataset(conn, {"name": name, **_said(conn, fields, {})}, actor=session.actor)
     click.echo(f"Added dataset {name}. Give it to a channel: ctwa channels add CHANNEL --dataset {name} …")
 
 
@@ -74,17 +96,20 @@ def add(session: Session, /, name: str, **options: Any) -> None:
 @click.option("--name", "new_name", metavar="NEW", help="Rename it.")
 @_fields
 @session
-def set_(session: Session, /, name: str, new_name: str | None, **options: Any) -> None:
+def set_(session: Session, /, name: str, new_name: str | None, **fields: Any) -> None:
     """Change the dataset NAME: only what is said here. An empty value ("") clears a field.
 
     A change to what links the dataset to its WhatsApp account, or another credential, ends the pause that waited
     for it.
     """
     with session.database() as conn:
-        changed = change_dataset(conn, name, _said({**options, "name": new_name}), actor=session.actor)
+        present = dataset_named(conn, name).unknown_policy
+        changed = change_dataset(conn, name, _said(conn, {**fields, "name": new_name}, present), actor=session.actor)
     if changed.wakes:
         session.ring(Work.SENDING)
     _echo_changes(name, changed.fields)
+    if "resend" in changed.fields.get("unknown", (None, {}))[1].values():
+        click.echo("An event with a value is held all the same: Meta would count it twice.")
     if changed.resumed:
         click.echo("Resumed: what waited is sent now.")
     if changed.deliveries:
@@ -116,6 +141,8 @@ def list_(session: Session, as_json: bool) -> None:
         ],
         empty="There are no datasets. Add one: ctwa datasets add NAME --meta-id ID",
     )
+    for row in rows:
+        _echo_test_mode(row)
 
 
 @datasets.command()
@@ -125,9 +152,10 @@ def list_(session: Session, as_json: bool) -> None:
 def show(session: Session, name: str, as_json: bool) -> None:
     """Show the dataset NAME: its settings, its pause and what to do, its channels, its deliveries.
 
-    JSON: {name, meta_id, kind, profile, waba_id, page_id, credential, sending, batch_max, test_event_code, test,
-    pause: null or {reason, words, next_step, detail, since, until}, probed_at, probe_result, channels: [name],
-    deliveries: {state: count}}.
+    JSON: {name, meta_id, kind, profile, waba_id, page_id, credential, sending, batch_max, in_flight_max,
+    unknown: {event name: resend|hold}, test_event_code, test_event_until, test, test_mode: null or {until, words,
+    next_step}, pause: null or {reason, words, next_step, detail, since, until}, probed_at, probe_result,
+    channels: [name], deliveries: {state: count}}.
     """
     with session.database() as conn:
         dataset = dataset_named(conn, name)
@@ -138,8 +166,9 @@ def show(session: Session, name: str, as_json: bool) -> None:
         print_json(row)
         return
     counts = ", ".join(f"{count} {state}" for state, count in row["deliveries"].items())
-    shown = {name: value for name, value in row.items() if name not in ("pause", "channels", "deliveries")}
+    shown = {name: value for name, value in row.items() if name not in _NESTED}
     print_fields({**shown, "channels": ", ".join(row["channels"]), "deliveries": counts, "state": _state(row)})
+    _echo_test_mode(row)
     if row["pause"]:
         note = f" Note: {plain(row['pause']['detail'])}" if row["pause"]["reason"] == "by_hand" else ""
         click.echo(f"\n{row['pause']['words']}{note}\nWhat to do: {row['pause']['next_step']}")
@@ -178,23 +207,48 @@ def disable(session: Session, name: str) -> None:
     click.echo(f"Back on: ctwa datasets set {name} --sending on")
 
 
-def _said(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {field: None if value == "" else value for field, value in options.items() if value is not None}
+def _said(conn: psycopg.Connection[Any], fields: Mapping[str, Any], present: Mapping[str, str]) -> dict[str, Any]:
+    """What the options say, in DatasetSchema's words; `present` are the policies that stand so far."""
+    unknown = fields["unknown"]
+    # A code that is said again starts anew.
+    lasts = fields["test_event_for"] or (TEST_MODE_USUALLY if fields["test_event_code"] else None)
+    said = {
+        field: None if value == "" else value
+        for field, value in fields.items()
+        if value is not None and field not in ("test_event_for", "unknown")
+    }
+    if lasts:
+        said["test_event_until"] = database_now(conn) + lasts
+    if unknown:
+        policies = {**present, **dict(_policy(text) for text in unknown)}
+        said["unknown"] = {event: policy for event, policy in policies.items() if policy}
+    return said
+
+
+def _policy(text: str) -> tuple[str, str]:
+    event, equals, policy = text.partition("=")
+    if not equals:
+        raise click.UsageError("--unknown is given as EVENT=hold, EVENT=resend, or EVENT= to take it back.")
+    return event, policy
 
 
 def _row(conn: psycopg.Connection[Any], dataset: Dataset) -> dict[str, Any]:
     row = described(conn, dataset)
-    row["pause"] = explained_pause(dataset)
+    row |= {"pause": explained_pause(dataset), "test_mode": test_mode_of(dataset)}
     row |= {"probed_at": dataset.probed_at, "probe_result": dataset.probe_result}
     return row
 
 
 def _state(row: Mapping[str, Any]) -> str:
     pause = row["pause"]
-    if not pause:
-        return "active"
-    until = f" until {plain(pause['until'])}" if pause["until"] else ""
-    return f"paused: {pause['reason']}{until}"
+    until = f" until {plain(pause['until'])}" if pause and pause["until"] else ""
+    state = f"paused: {pause['reason']}{until}" if pause else "active"
+    return f"{state}, TEST MODE" if row["test_mode"] else state
+
+
+def _echo_test_mode(row: Mapping[str, Any]) -> None:
+    if mode := row["test_mode"]:
+        click.echo(f"\n{row['name']} is in {mode['words']} Until {plain(mode['until'])}.\n{mode['next_step']}")
 
 
 def _echo_changes(name: str, changes: Mapping[str, tuple[Any, Any]]) -> None:

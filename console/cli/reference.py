@@ -23,7 +23,8 @@ def reference() -> str:
         "What `--json` prints is stable: fields are added, and none is renamed or taken away without a new major",
         "version. Times are ISO 8601 in UTC, money and ids are text, and what is not there is null.",
     ]
-    root = click.Context(ctwa, info_name="ctwa", terminal_width=_WIDTH, max_content_width=_WIDTH)
+    settings = {**ctwa.context_settings, "terminal_width": _WIDTH, "max_content_width": _WIDTH}
+    root = click.Context(ctwa, info_name="ctwa", **settings)
     for context in _contexts(root):
         level = "##" if context.parent in (None, root) else "###"
         lines += ["", f"{level} {context.command_path}", "", "```text", context.get_help(), "```"]

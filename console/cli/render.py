@@ -55,6 +55,8 @@ def plain(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return iso(value)
+    if isinstance(value, Mapping):
+        return plain(", ".join(f"{name}={inner}" for name, inner in value.items()))
     return _CONTROL.sub(" ", str(value))
 
 

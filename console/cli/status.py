@@ -24,9 +24,10 @@ def status(session: Session, as_json: bool) -> None:
 
     JSON: {ok, problems: [{what, next_step}], version, local_stack, database: ok, sending, redis: ok|away|not set,
     processes: [{process, seconds_ago}], backlog: {webhooks, deliveries: {waiting, oldest_seconds}},
-    deliveries: {state: count}, test_deliveries, rejected_webhooks, paused_datasets, unready_datasets,
-    unsigned_channels, graph: {version, state, text}, spool: {bytes, set_aside}}. Without a usable database: {ok: false,
-    problems, version, database}.
+    deliveries: {state: count}, test_deliveries, unknown: {count, oldest_seconds}, expiring: [{dataset, count,
+    soonest}], duplicates_stopped: {messages, conversions}, rejected_webhooks, paused_datasets, unready_datasets,
+    failed_probes, test_modes, unsigned_channels, graph: {version, state, text},
+    spool: {bytes, set_aside}}. Without a usable database: {ok: false, problems, version, database}.
     """
     report: dict[str, Any] = {"ok": False, "problems": [], "version": version("ctwa-attribution")}
     try:
@@ -45,7 +46,7 @@ def status(session: Session, as_json: bool) -> None:
 def _fill(session: Session, report: dict[str, Any]) -> None:
     settings = session.settings("DATABASE_URL")
     with session.database() as conn:
-        report |= look(conn)
+        report |= look(conn, sending=settings.sending)
     report["database"] = "ok"
     report["sending"] = settings.sending
     report["redis"] = _redis(settings.redis_url)
@@ -74,6 +75,8 @@ def _echo(report: dict[str, Any]) -> None:
             "processes": _joined(f"{one['process']} {age(one['seconds_ago'])} ago" for one in report["processes"]),
             **{f"{kind} waiting": _waiting(backlog[kind]) for kind in ("webhooks", "deliveries")},
             "deliveries": _joined(f"{count} {state}" for state, count in report["deliveries"].items()),
+            "unknown outcomes": _unknown(report["unknown"]),
+            "duplicates stopped": _duplicates(report["duplicates_stopped"]),
             "test deliveries": report["test_deliveries"],
             "unsigned channels": _joined(report["unsigned_channels"]),
             "Graph API": report["graph"]["text"],
@@ -89,6 +92,14 @@ def _echo(report: dict[str, Any]) -> None:
 
 def _joined(parts: Any) -> str:
     return ", ".join(parts)
+
+
+def _unknown(unknown: dict[str, Any]) -> str:
+    return f"{unknown['count']}, the oldest for {age(unknown['oldest_seconds'])}" if unknown["count"] else "none"
+
+
+def _duplicates(stopped: dict[str, int]) -> str:
+    return f"{stopped['messages']} messages, {stopped['conversions']} conversions in the last 24 h"
 
 
 def _waiting(backlog: dict[str, Any]) -> str:

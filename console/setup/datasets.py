@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 
-from console.errors import ConflictError, NotFoundError
+from console.errors import ConflictError, InvalidError, NotFoundError
 from console.setup.credentials import credential_named
 from console.setup.schemas import DatasetSchema, load
+from shared.capi.payload import DatasetProfile
 from shared.db import audit
 from shared.db.credentials import all_credentials
 from shared.db.datasets import (
@@ -24,6 +26,9 @@ from shared.domain.reasons import explain
 
 #: A change to one of these is what a pause for the link between dataset and WhatsApp account waits for.
 _LINK_FIELDS = frozenset({"meta_id", "waba_id", "page_id", "profile", "kind"})
+#: Meta counts test events, so a test code is never left on for longer.
+TEST_MODE_USUALLY = timedelta(hours=1)
+TEST_MODE_AT_MOST = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,9 @@ def add_dataset(conn: psycopg.Connection[Any], values: Mapping[str, Any], *, act
     said = load(DatasetSchema, values, what="This dataset")
     if dataset_by_name(conn, said["name"]) is not None:
         raise ConflictError(f"There is a dataset {said['name']!r} already. `ctwa datasets set` changes it.")
+    said |= _test_mode(conn, None, said)
     dataset_id = insert_dataset(conn, _columns(conn, said))
-    audit.record(conn, actor=actor, action="dataset.add", subject=f"dataset:{said['name']}", detail=said)
+    audit.record(conn, actor=actor, action="dataset.add", subject=f"dataset:{said['name']}", detail=_auditable(said))
     return dataset_id
 
 
@@ -62,6 +68,7 @@ def change_dataset(conn: psycopg.Connection[Any], name: str, changes: Mapping[st
     dataset = dataset_named(conn, name)
     said = load(DatasetSchema, changes, what="This change", partial=True)
     before = described(conn, dataset)
+    said |= _test_mode(conn, before["test_event_code"], said)
     differing = {field: (before[field], value) for field, value in said.items() if before[field] != value}
     if not differing:
         return Changed({})
@@ -79,7 +86,7 @@ def change_dataset(conn: psycopg.Connection[Any], name: str, changes: Mapping[st
         action="dataset.change",
         subject=f"dataset:{dataset.name}",
         detail={
-            "changes": {k: list(v) for k, v in differing.items()},
+            "changes": {k: [_auditable(value) for value in v] for k, v in differing.items()},
             "resumed": resumed,
             "deliveries": moved,
         },
@@ -130,8 +137,29 @@ def described(conn: psycopg.Connection[Any], dataset: Dataset) -> dict[str, Any]
         "credential": names.get(dataset.credential_id or 0),
         "sending": dataset.sending,
         "batch_max": dataset.batch_max,
+        "in_flight_max": dataset.in_flight_max,
+        "unknown": dataset.unknown_policy,
         "test_event_code": dataset.test_event_code,
+        "test_event_until": dataset.test_event_until,
         "test": dataset.is_test,
+    }
+
+
+def profile_of(dataset: Dataset) -> DatasetProfile:
+    """The contract a dataset speaks."""
+    return DatasetProfile(
+        profile="guide" if dataset.profile == "guide" else "whatsapp", waba_id=dataset.waba_id, page_id=dataset.page_id
+    )
+
+
+def test_mode_of(dataset: Dataset) -> dict[str, Any] | None:
+    """What to say loudly while a dataset's events carry a test code; None when they don't."""
+    if not dataset.test_mode:
+        return None
+    return {
+        "until": dataset.test_event_until,
+        "words": "TEST MODE: Meta counts the events sent now, and the totals here leave them out.",
+        "next_step": f'End it when you are done: ctwa datasets set {dataset.name} --test-event-code ""',
     }
 
 
@@ -155,8 +183,42 @@ def explained_pause(dataset: Dataset) -> dict[str, Any] | None:
     }
 
 
+def _test_mode(conn: psycopg.Connection[Any], present: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
+    """When a test code that was said ends, by Postgres's clock; none without a code. Raises InvalidError."""
+    if "test_event_code" not in said and "test_event_until" not in said:
+        return {}
+    code, until = said.get("test_event_code", present), said.get("test_event_until")
+    if code is None:
+        if until:
+            raise InvalidError("A time for a test event code needs the code as well (--test-event-code CODE).")
+        return {"test_event_code": None, "test_event_until": None}
+    if code == present and until is None:
+        return {}
+    now = database_now(conn)
+    until = until or now + TEST_MODE_USUALLY
+    if until > now + TEST_MODE_AT_MOST:
+        raise InvalidError("A test event code may last 24 hours at most: Meta counts the events sent with it.")
+    return {"test_event_code": code, "test_event_until": until}
+
+
+def database_now(conn: psycopg.Connection[Any]) -> datetime:
+    """What time it is for Postgres, which decides when a test code is over."""
+    row = conn.execute("select now()").fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
+
+
+def _auditable(value: Any) -> Any:
+    """A value as the audit log can keep it."""
+    if isinstance(value, Mapping):
+        return {name: _auditable(inner) for name, inner in value.items()}
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
 def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    columns = {field: value for field, value in said.items() if field not in ("credential", "test")}
+    columns = {field: value for field, value in said.items() if field not in ("credential", "test", "unknown")}
+    columns["unknown_policy"] = said["unknown"]
     columns["credential_id"] = credential_named(conn, said["credential"]).id if said["credential"] else None
     columns["is_test"] = said["test"]
     return columns

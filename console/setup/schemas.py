@@ -5,12 +5,14 @@ A schema loads a whole new thing, or with `partial=True` a change to one: what i
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from console.errors import invalid
+from shared.capi.event_names import META_NAMES, NEEDS_VALUE
 from shared.providers import PROVIDERS
 
 #: Names are typed and printed, so they hold letters, digits and few signs else.
@@ -44,6 +46,17 @@ class _Capitals(_Text):
         return super()._deserialize(value, attr, data, **kwargs).upper()
 
 
+class _Moment(fields.Field[datetime]):
+    """A time in ISO 8601, in UTC unless it names its offset. YAML reads it itself when it isn't in quotes."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise ValidationError("must be a time such as 2026-11-22T18:00:00Z") from None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _name(value: str) -> None:
     if not _NAME.fullmatch(value):
         raise ValidationError("must be 1 to 64 letters, digits, spaces or . _ @ + -, and begin with a letter or digit")
@@ -52,6 +65,15 @@ def _name(value: str) -> None:
 def _zone(value: str) -> None:
     if value not in available_timezones():
         raise ValidationError("is not a time zone of the IANA database, such as Europe/Berlin")
+
+
+def _unknown_policy(value: Mapping[str, str]) -> None:
+    resent = sorted(name for name in NEEDS_VALUE if value.get(name) == "resend")
+    if resent:
+        raise ValidationError(
+            f"{', '.join(resent)} always has a value, and a value is never sent again by itself: Meta would count it"
+            " twice. Say hold, and settle one by hand: ctwa deliveries resolve"
+        )
 
 
 _META_ID = validate.Regexp(r"^[0-9]{1,20}$", error="must be Meta's numeric id, digits only")
@@ -84,6 +106,17 @@ class TokenSchema(_Strict):
 
 
 class _DatasetEntry(_Strict):
+    class Meta(_Strict.Meta):
+        # As an attribute, `unknown` would be the schema's own setting.
+        include: ClassVar = {
+            "unknown": fields.Dict(
+                keys=fields.String(validate=validate.OneOf(sorted(META_NAMES))),
+                values=fields.String(validate=validate.OneOf(["resend", "hold"])),
+                load_default=dict,
+                validate=_unknown_policy,
+            )
+        }
+
     meta_id = _Text(required=True, validate=_META_ID)
     kind = fields.String(load_default="whatsapp", validate=validate.OneOf(["whatsapp", "page"]))
     profile = fields.String(load_default="whatsapp", validate=validate.OneOf(["whatsapp", "guide"]))
@@ -92,12 +125,18 @@ class _DatasetEntry(_Strict):
     credential = _Text(load_default=None, allow_none=True)
     sending = _Switch(load_default="on", validate=validate.OneOf(["on", "off", "dry-run"]))
     batch_max = fields.Integer(load_default=50, strict=True, validate=validate.Range(min=1, max=1000))
+    in_flight_max = fields.Integer(load_default=2, strict=True, validate=validate.Range(min=1, max=16))
     test_event_code = _Text(load_default=None, allow_none=True, validate=_WORD)
+    test_event_until = _Moment(load_default=None, allow_none=True)
     test = fields.Boolean(load_default=False)
 
 
 class DatasetSchema(_DatasetEntry):
-    """A dataset; `credential` is a credential's name, `test` leaves it out of every total."""
+    """A dataset; `credential` is a credential's name, `test` leaves it out of every total.
+
+    `unknown` says by event name what becomes of a delivery whose outcome is unknown; a value is held whatever it says.
+    A `test_event_code` ends at `test_event_until`, or after an hour.
+    """
 
     name = _Text(required=True, validate=_name)
 

@@ -228,6 +228,69 @@ def count_rejected_webhooks(conn: psycopg.Connection[Any], *, within: timedelta)
     return int(row[0]) if row else 0
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """How many deliveries have an unknown outcome, and for how long the oldest one has."""
+
+    count: int
+    oldest_seconds: float
+
+
+def unknown_deliveries(conn: psycopg.Connection[Any]) -> Unknown:
+    """Deliveries that Meta may have or not; test rows are left out."""
+    row = conn.execute(
+        """
+        select count(*), coalesce(extract(epoch from now() - min(unknown_since)), 0)::float8
+        from deliveries where state = 'unknown' and not is_test
+        """
+    ).fetchone()
+    return Unknown(*row) if row else Unknown(0, 0.0)
+
+
+@dataclass(frozen=True)
+class Expiring:
+    """How many deliveries of one dataset expire soon, and when the first of them does."""
+
+    dataset: str
+    count: int
+    soonest: datetime
+
+
+def expiring_deliveries(
+    conn: psycopg.Connection[Any], *, expires_after: timedelta, within: timedelta, all_held: bool
+) -> list[Expiring]:
+    """What will be too old soon because its dataset is paused or doesn't send; test rows are left out.
+
+    `all_held`: sending is off or a dry run for every dataset.
+    """
+    with conn.cursor(row_factory=class_row(Expiring)) as cursor:
+        return cursor.execute(
+            """
+            select s.name as dataset, count(*) as count, min(d.event_time) + %(age)s as soonest
+            from deliveries d join datasets s on s.id = d.dataset_id
+            where d.state = 'pending' and d.event_time < now() - %(age)s + %(within)s and not d.is_test
+              and (s.paused_until > now() or s.sending <> 'on' or %(all)s)
+            group by s.name order by soonest
+            """,
+            {"age": expires_after, "within": within, "all": all_held},
+        ).fetchall()
+
+
+def duplicates_stopped(conn: psycopg.Connection[Any], *, within: timedelta) -> dict[str, int]:
+    """What came again of late and changed nothing: {messages, conversions}; test rows are left out."""
+    row = conn.execute(
+        """
+        select (select coalesce(sum(w.duplicates), 0)::bigint
+                from webhooks w left join channels ch on w.source = 'channel' and ch.id = w.source_id
+                where w.duplicates > 0 and w.received_at > now() - %(within)s and ch.is_test is not true),
+               (select count(*) from deliveries
+                where state = 'skipped' and reason = 'duplicate' and created_at > now() - %(within)s and not is_test)
+        """,
+        {"within": within},
+    ).fetchone()
+    return dict(zip(("messages", "conversions"), row or (0, 0), strict=True))
+
+
 def day_dropped_at(conn: psycopg.Connection[Any], received_at: datetime) -> datetime | None:
     """When the webhooks of that day were deleted, as upkeep wrote down; None if it didn't."""
     row = conn.execute(

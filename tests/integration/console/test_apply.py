@@ -80,6 +80,23 @@ def test_what_the_file_does_not_say_is_left_as_somebody_set_it(cli: Cli, tmp_pat
     assert cli.json("datasets", "show", "acme")["batch_max"] == 7
 
 
+def test_a_file_sets_policies_and_a_test_code_whose_time_it_never_renews(cli: Cli, tmp_path: Path) -> None:
+    wanted = document()
+    wanted["datasets"]["acme"] |= {"unknown": {"Lead": "hold"}, "test_event_code": "TEST1", "in_flight_max": 3}
+    run(cli, tmp_path, wanted, "--yes")
+    shown = cli.json("datasets", "show", "acme")
+    assert (shown["unknown"], shown["in_flight_max"]) == ({"Lead": "hold"}, 3)
+    assert shown["test_mode"]
+    cli.execute("update datasets set test_event_until = now()")
+    assert "Nothing to change" in run(cli, tmp_path, wanted, "--yes")
+    assert cli.json("datasets", "show", "acme")["test_mode"] is None
+    wanted["datasets"]["acme"]["unknown"] = {"Purchase": "resend"}
+    assert "datasets.acme.unknown" in run(cli, tmp_path, wanted, "--yes", code=2)
+    del wanted["datasets"]["acme"]["unknown"]
+    wanted["datasets"]["acme"]["test_event_until"] = "2999-01-01T00:00:00Z"
+    assert "24 hours" in run(cli, tmp_path, wanted, "--yes", code=2)
+
+
 def test_a_changed_token_or_secret_is_a_change_that_shows_no_value(cli: Cli, tmp_path: Path) -> None:
     run(cli, tmp_path, document(), "--yes")
     output = run(cli, tmp_path, document(), "--yes", ACME_TOKEN=TOKEN + "2", ACME_SECRET="new-" + SECRET)

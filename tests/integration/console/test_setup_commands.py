@@ -57,7 +57,7 @@ def test_a_name_taken_is_refused_for_each_kind(cli: Cli) -> None:
 
 def test_a_dataset_shows_everything_it_was_given(cli: Cli) -> None:
     add_credential(cli)
-    add_dataset(cli, credential="main", sending="dry-run", **{"batch-max": "7", "test-event-code": "TEST1"})
+    add_dataset(cli, credential="main", sending="dry-run", unknown="Lead=hold", **{"batch-max": "7"})
     shown = cli.json("datasets", "show", "main")
     assert shown == {
         "name": "main",
@@ -69,8 +69,12 @@ def test_a_dataset_shows_everything_it_was_given(cli: Cli) -> None:
         "credential": "main",
         "sending": "dry-run",
         "batch_max": 7,
-        "test_event_code": "TEST1",
+        "in_flight_max": 2,
+        "unknown": {"Lead": "hold"},
+        "test_event_code": None,
+        "test_event_until": None,
         "test": False,
+        "test_mode": None,
         "pause": None,
         "probed_at": None,
         "probe_result": None,
@@ -87,11 +91,79 @@ def test_an_unusable_dataset_is_refused_with_everything_that_is_wrong(cli: Cli) 
 
 
 def test_setting_a_dataset_changes_only_what_is_said_and_empty_clears(cli: Cli) -> None:
-    add_dataset(cli, **{"test-event-code": "TEST1"})
+    add_dataset(cli, **{"page-id": "88"})
     before = cli.json("datasets", "show", "main")
-    cli("datasets", "set", "main", "--waba-id", "77", "--test-event-code", "")
-    assert cli.json("datasets", "show", "main") == {**before, "waba_id": "77", "test_event_code": None}
+    cli("datasets", "set", "main", "--waba-id", "77", "--page-id", "", "--in-flight-max", "4")
+    assert cli.json("datasets", "show", "main") == {**before, "waba_id": "77", "page_id": None, "in_flight_max": 4}
     assert "Nothing to change" in cli("datasets", "set", "main", "--waba-id", "77").output
+
+
+def test_policies_for_unknown_outcomes_are_set_one_by_one_and_taken_back(cli: Cli) -> None:
+    def unknown() -> object:
+        return cli.json("datasets", "show", "main")["unknown"]
+
+    add_dataset(cli)
+    cli("datasets", "set", "main", "--unknown", "Lead=hold", "--unknown", "QualifiedLead=hold")
+    assert unknown() == {"Lead": "hold", "QualifiedLead": "hold"}
+    assert "held all the same" in cli("datasets", "set", "main", "--unknown", "QualifiedLead=resend").output
+    cli("datasets", "set", "main", "--unknown", "Lead=")
+    assert unknown() == {"QualifiedLead": "resend"}
+    assert "QualifiedLead=resend" in cli("datasets", "show", "main").output
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Purchase=resend", "never sent again by itself"),
+        ("Lead=maybe", "unknown.Lead"),
+        ("LeadSubmitted=hold", "unknown.LeadSubmitted"),
+        ("Lead", "EVENT=hold"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_with_the_reason(cli: Cli, said: str, words: str) -> None:
+    add_dataset(cli)
+    assert words in cli("datasets", "set", "main", "--unknown", said, code=2).stderr
+    assert cli.json("datasets", "show", "main")["unknown"] == {}
+
+
+def minutes_left(cli: Cli) -> float | None:
+    [row] = cli.rows("select extract(epoch from test_event_until - now())::float8 / 60 as left from datasets")
+    left: float | None = row["left"]
+    return left
+
+
+def test_a_test_code_ends_by_itself_and_is_shown_loudly_until_then(cli: Cli) -> None:
+    add_dataset(cli, **{"test-event-code": "TEST1"})
+    assert minutes_left(cli) == pytest.approx(60, abs=2)
+    cli("datasets", "set", "main", "--test-event-for", "2h")
+    assert minutes_left(cli) == pytest.approx(120, abs=2)
+    cli("datasets", "set", "main", "--test-event-code", "TEST1", "--test-event-for", "30min")
+    assert minutes_left(cli) == pytest.approx(30, abs=2)
+    for args in (("datasets", "list"), ("datasets", "show", "main"), ("status",)):
+        output = cli(*args, code=1 if args == ("status",) else 0).output
+        assert "TEST MODE" in output, args
+        assert "Meta counts" in output, args
+    assert cli.json("datasets", "list")[0]["test_mode"]["until"]
+    cli.execute("update datasets set test_event_until = now()")
+    shown = cli.json("datasets", "show", "main")
+    assert (shown["test_mode"], shown["test_event_code"]) == (None, "TEST1")
+    assert "TEST MODE" not in cli("status", code=1).output
+    cli("datasets", "set", "main", "--test-event-code", "TEST1")
+    assert minutes_left(cli) == pytest.approx(60, abs=2)
+    cli("datasets", "set", "main", "--test-event-code", "")
+    assert minutes_left(cli) is None
+
+
+def test_a_test_code_lasts_a_day_at_most_and_a_time_alone_means_nothing(cli: Cli) -> None:
+    add_dataset(cli)
+    assert (
+        "24 hours" in cli("datasets", "set", "main", "--test-event-code", "T", "--test-event-for", "25h", code=2).stderr
+    )
+    assert "CODE" in cli("datasets", "set", "main", "--test-event-for", "1h", code=2).stderr
+    cli("datasets", "set", "main", "--test-event-code", "T", "--test-event-for", "soon", code=2)
+    assert minutes_left(cli) is None
+    cli("datasets", "set", "main", "--test-event-code", "T", "--test-event-for", "24h")
+    assert minutes_left(cli) == pytest.approx(1440, abs=2)
 
 
 @pytest.mark.parametrize(

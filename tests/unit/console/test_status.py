@@ -1,8 +1,11 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from console.status import look_at_spool, problems
+
+SOON = datetime(2026, 11, 22, 18, tzinfo=UTC)
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -15,6 +18,10 @@ def report(**changes: Any) -> dict[str, Any]:
             "deliveries": {"waiting": 0, "oldest_seconds": 0.0},
         },
         "deliveries": {"accepted": 5, "rejected": 1},
+        "unknown": {"count": 0, "oldest_seconds": 0.0},
+        "expiring": [],
+        "failed_probes": [],
+        "test_modes": [],
         "paused_datasets": [],
         "unready_datasets": [],
         "unsigned_channels": ["lab"],
@@ -56,7 +63,16 @@ def test_nothing_is_a_problem_when_all_is_well() -> None:
             },
             "8 deliveries wait",
         ),
-        ({"deliveries": {"unknown": 2}}, "unknown outcome"),
+        ({"unknown": {"count": 2, "oldest_seconds": 5400.0}}, "unknown outcome, the oldest for 1.5 h"),
+        (
+            {"expiring": [{"dataset": "acme", "count": 3, "soonest": SOON}]},
+            "held for acme expire from 2026-11-22 18:00",
+        ),
+        (
+            {"failed_probes": [{"name": "acme", "words": "Bad token.", "next_step": "New one."}]},
+            "probe of dataset acme",
+        ),
+        ({"test_modes": [{"name": "acme", "words": "TEST MODE.", "next_step": "End it.", "until": SOON}]}, "TEST MODE"),
         ({"paused_datasets": [{"name": "acme", "words": "Bad token.", "next_step": "New one."}]}, "acme is paused"),
         ({"unready_datasets": [{"name": "acme", "words": "no token", "next_step": "Add."}]}, "acme can't send"),
         ({"rejected_webhooks": 4}, "4 webhooks"),
