@@ -202,6 +202,14 @@ class LocalStack:
         """What one process logged as JSON."""
         return [json.loads(line) for line in self.log(name).splitlines() if line.startswith("{")]
 
+    def is_whole(self) -> bool:
+        """Whether every process runs and answers."""
+        record = self.record
+        pages = [url for name, url in record.urls.items() if name.endswith(" metrics")]
+        pages += [f"{record.addresses['receiver']}/readyz", f"{record.addresses['graph']}/__sandbox/health"]
+        pages += [f"{record.urls['flower']}healthcheck"]
+        return all(process.pid for process in record.processes) and all(self.get(page).ok for page in pages)
+
     def counted(self, name: str, metric: str) -> float:
         """A metric of one process, summed over its labels."""
         lines = self.get(self.record.urls[f"{name} metrics"]).text.splitlines()

@@ -15,11 +15,20 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")
-def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     # Leases as short as the tests' patience: what a killed process held is taken back after them.
     settings = {"INTAKE_LEASE_SECONDS": "5", "SENDING_LEASE_SECONDS": "25", "SWEEP_GRACE_SECONDS": "1"}
-    with running_stack(tmp_path_factory.mktemp("breakable") / "state", **settings) as running:
-        yield running
+    with running_stack(tmp_path_factory.mktemp("breakable") / "state", **settings) as stack:
+        yield stack
+
+
+@pytest.fixture
+def breakable(running: LocalStack) -> LocalStack:
+    """The stack, recovered from the test before. A dataset that still waits for Meta's return is not kept waiting."""
+    wait_until(running.is_whole, 60.0, what="a whole stack")
+    for (name,) in running.rows("select name from datasets where pause_reason is not null"):
+        running.ctwa("datasets", "resume", name)
+    return running
 
 
 @contextmanager
