@@ -22,7 +22,7 @@ def main() -> int:
     ]
     if asked.list:
         for one in chosen:
-            print(f"{one.name:24} {'quick' if one.quick else '':6} {one.says}")
+            print(f"{one.name:26} {'quick' if one.quick else '':6} {one.says}")
         return 0
     folder = Path(tempfile.mkdtemp(prefix="ctwa-faults-"))
     rows = _run(folder, chosen, range(asked.first_seed, asked.first_seed + asked.seeds))

@@ -1,8 +1,10 @@
-"""Every scenario, in the order in which they are run."""
+"""Every scenario, in the order of importance in which they are run."""
 
 from tests.faults.scenarios import disk, inside, kills, many, meta, poison, postgres, redis, spool
-from tests.faults.table import SCENARIOS
+from tests.faults.table import REGISTERED
 
-MODULES = (kills, inside, redis, postgres, spool, disk, meta, poison, many)
+_ORDER = (kills, redis, postgres, spool, disk, meta, poison, many, inside)
 
-__all__ = ["MODULES", "SCENARIOS"]
+SCENARIOS = {
+    name: one for module in _ORDER for name, one in REGISTERED.items() if one.play.__module__ == module.__name__
+}

@@ -17,7 +17,7 @@ class Scenario:
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-SCENARIOS: dict[str, Scenario] = {}
+REGISTERED: dict[str, Scenario] = {}
 
 
 def scenario(
@@ -27,7 +27,7 @@ def scenario(
 
     def register(play: Callable[[Run], str]) -> Callable[[Run], str]:
         says = (play.__doc__ or "").strip().splitlines()[0]
-        SCENARIOS[name] = Scenario(name, says, play, quick, environ or {})
+        REGISTERED[name] = Scenario(name, says, play, quick, environ or {})
         return play
 
     return register

@@ -76,7 +76,7 @@ def kill_beat(run: Run) -> str:
     return _kill(run, "beat")
 
 
-@scenario("kill-valkey", quick=True)
+@scenario("kill-valkey")
 def kill_valkey(run: Run) -> str:
     """kill -9 of Valkey."""
     return _kill(run, "valkey", every=(1.0, 2.5))
@@ -94,7 +94,7 @@ def kill_anything(run: Run) -> str:
     return _kill(run, *NAMES, "postgres", "valkey", seconds=20.0, every=(0.5, 2.0))
 
 
-@scenario("freeze-sending", quick=True)
+@scenario("freeze-sending")
 def freeze_sending(run: Run) -> str:
     """SIGSTOP of the sending worker for longer than its lease, with a request in flight: the late answer settles."""
     run.start()
