@@ -6,9 +6,10 @@ spool under the same ids, so that a twin (an insert that timed out and committed
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from receiver import metrics
@@ -20,8 +21,8 @@ from shared.logs import get_logger
 
 log = get_logger(__name__)
 
-#: Sealed bytes that may wait for a commit. More means that the disks can't keep up, and senders are told so.
-MAX_WAITING_BYTES = 96 * 1024 * 1024
+#: In a flood, not every commit has its line in the log: writing it would cost more than the commit.
+_LINE_SECONDS = 0.05
 
 
 class Sink(StrEnum):
@@ -100,32 +101,28 @@ class Inbox:
         self._postgres = postgres
         self._spool = spool
         self._stored = stored
-        self._waiting: deque[Ticket] = deque()
-        self._waiting_bytes = 0
-        self._changed = threading.Condition(threading.Lock())
+        #: None is the sign to close.
+        self._waiting: SimpleQueue[Ticket | None] = SimpleQueue()
+        self._left: list[Ticket] = []
         self._closing = False
         self._spool_is_full = False
+        self._next_line_at = 0.0
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
+        self._closing = True
+        self._waiting.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout=10)
 
     def put(self, ticket: Ticket) -> None:
-        """Takes one webhook over. Raises NotStored if it can't even wait."""
-        size = len(ticket.webhook.body)
-        with self._changed:
-            if self._closing or self._waiting_bytes + size > MAX_WAITING_BYTES:
-                raise NotStored("not_durable" if self._closing else "memory")
-            self._waiting.append(ticket)
-            self._waiting_bytes += size
-            self._changed.notify()
+        """Takes one webhook over. Raises NotStored once the inbox is closed."""
+        if self._closing:
+            raise NotStored("not_durable")
+        self._waiting.put(ticket)
 
     def _run(self) -> None:
         while batch := self._take():
@@ -138,15 +135,22 @@ class Inbox:
 
     def _take(self) -> list[Ticket]:
         """Everything that waits, as far as it fits into one batch. Empty when there will be no more."""
-        with self._changed:
-            while not self._waiting and not self._closing:
-                self._changed.wait()
-            first = [self._waiting[n] for n in range(min(len(self._waiting), MAX_ROWS))]
-            batch = first[: batch_length([ticket.webhook for ticket in first])]
-            for ticket in batch:
-                self._waiting.popleft()
-                self._waiting_bytes -= len(ticket.webhook.body)
-        return batch
+        found, self._left = self._left, []
+        if not found:
+            found = [ticket for ticket in (self._waiting.get(),) if ticket]
+        while found and len(found) < MAX_ROWS:
+            try:
+                ticket = self._waiting.get_nowait()
+            except Empty:
+                break
+            if ticket is None:
+                # The sign to close: it is taken again when nothing waits any more.
+                self._waiting.put(None)
+                break
+            found.append(ticket)
+        length = batch_length([ticket.webhook for ticket in found])
+        self._left = found[length:]
+        return found[:length]
 
     def _store(self, batch: Sequence[Ticket]) -> None:
         metrics.BATCH_ROWS.observe(len(batch))
@@ -195,7 +199,9 @@ class Inbox:
             metrics.ACKNOWLEDGED.labels(provider, sink.value).inc(count)
         for ticket in batch:
             metrics.ACKNOWLEDGE_SECONDS.observe(now - ticket.started)
-        log.info("webhooks stored", sink=sink.value, webhook_ids=[str(ticket.webhook.id) for ticket in batch])
+        if now >= self._next_line_at:
+            self._next_line_at = now + _LINE_SECONDS
+            log.info("webhooks stored", sink=sink.value, webhook_ids=[str(ticket.webhook.id) for ticket in batch])
         if sink is Sink.POSTGRES:
             self._stored()
 

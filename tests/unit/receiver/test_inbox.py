@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import inbox as inbox_module
+from receiver import batches
 from receiver.inbox import Inbox, NotStored, Sink, ThreadTicket
 from receiver.spool import Spool, SpoolFull
 from shared.db.webhooks import NewWebhook
@@ -118,17 +118,17 @@ def test_a_writer_that_meets_the_unexpected_goes_on() -> None:
         assert second.wait(5) is Sink.POSTGRES
 
 
-def test_memory_for_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox_module, "MAX_WAITING_BYTES", 2500)
+def test_a_batch_is_bounded_in_bytes_and_what_is_left_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MAX_BYTES", 2500)
     postgres = FakePostgres()
     postgres.gate.clear()
     with running(postgres) as inbox:
-        hand_over(inbox, webhook(body=bytes(1000)))
+        first = hand_over(inbox, webhook(body=bytes(1000)))
         assert postgres.entered.wait(5)
-        hand_over(inbox, webhook(body=bytes(1000)), webhook(body=bytes(1000)))
-        with pytest.raises(NotStored, match="memory"):
-            hand_over(inbox, webhook(body=bytes(1000)))
+        others = hand_over(inbox, *[webhook(body=bytes(1000)) for _ in range(5)])
         postgres.gate.set()
+        assert [ticket.wait(5) for ticket in first + others] == [Sink.POSTGRES] * 6
+    assert [len(batch) for batch in postgres.batches] == [1, 2, 2, 1]
 
 
 def test_closing_finishes_what_waits_and_takes_no_more() -> None:
