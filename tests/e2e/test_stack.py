@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from shared.local.lock import is_free
+from shared.local.postgres import running_postgres
 from shared.local.stack import read_stack
+from shared.local.valkey import running_valkey
 from tests.e2e.local_stack import (
     LocalStack,
     Sample,
@@ -101,6 +103,21 @@ def test_up_prints_json_for_programs_and_takes_the_ports_it_is_given(stack: Loca
     refused = ctwa("up", "--receiver-port", taken, "--state-dir", str(tmp_path / "other"))
     assert refused.returncode == 1
     assert f"port {taken}, wanted for receiver, is in use" in refused.stderr
+
+
+def test_servers_that_are_named_are_used_and_another_stacks_roles_there_are_not_overwritten(tmp_path: Path):
+    with running_postgres(tmp_path / "pg") as database_url, running_valkey(tmp_path / "valkey") as redis_url:
+        named = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        with running_stack(tmp_path / "one", **named) as stack:
+            assert {process.name for process in stack.record.processes} == PROCESSES - {"postgres", "valkey"}
+            assert (stack.record.database_url, stack.record.redis_url) == (database_url, redis_url)
+            ad = Sample("whapi")
+            assert stack.post("demo-whapi", ad.body) == 200
+            wait_until(lambda: stack.received(ad.click_id))
+        done = ctwa("up", "--state-dir", str(tmp_path / "two"), **named)
+        assert done.returncode == 1
+        assert "ctwa_receiver has another password on this server" in done.stdout
+        assert "RECEIVER_DB_PASSWORD" in done.stdout
 
 
 def test_a_server_that_does_not_answer_is_named_and_nothing_is_left_running(tmp_path: Path):
