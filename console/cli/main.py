@@ -25,8 +25,10 @@ COMMANDS = {
     "send-sample": "console.cli.samples:send_sample",
     "parse": "console.cli.parse:parse",
     "status": "console.cli.status:status",
+    "doctor": "console.cli.doctor:doctor",
     "deliveries": "console.cli.deliveries:deliveries",
     "delivery": "console.cli.deliveries:delivery",
+    "preview": "console.cli.preview:preview_",
     "webhooks": "console.cli.webhooks:webhooks",
     "webhook": "console.cli.webhooks:webhook",
 }

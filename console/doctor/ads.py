@@ -1,0 +1,102 @@
+"""Whether messages say which ad brought them, and bring the click id that Meta needs. Pure."""
+
+from collections.abc import Iterator
+
+from console.doctor.findings import ChannelFacts, Check, Finding, Severity
+
+#: Without an ad block, so many inbound messages are no accident.
+ENOUGH_MESSAGES = 30
+#: Fewer ads than these say nothing of shares.
+ENOUGH_ADS = 5
+#: Of the ads, so large a part without click id is more than WhatsApp Status brings.
+MUCH_WITHOUT_CLICK_ID = 0.3
+MUCH_DAMAGED = 0.1
+MUCH_UNDECRYPTED = 0.1
+_DAMAGED = ("malformed_click_id", "overlong_click_id", "placeholder_click_id")
+_ATTRIBUTION = "WhatsApp Business (or WhatsApp Manager), settings of the business account, Ads Attribution"
+
+
+def _ads(facts: ChannelFacts) -> Iterator[Finding]:
+    """Whether any message says that an ad brought it."""
+    traffic = facts.traffic
+    counts = ", ".join(f"{count} {name}" for name, count in traffic.classes.items())
+    if facts.inbound < ENOUGH_MESSAGES or facts.ads or traffic.classes.get("post"):
+        words = f"{facts.inbound} messages in 7 days{': ' + counts if counts else ''}."
+        yield Finding(check="ads", severity=Severity.OK, words=words)
+        return
+    if traffic.had_ads:
+        words = f"{facts.inbound} inbound messages in 7 days and none with an ad block; there were some before."
+        next_step = "If ads are running now, check Ads Attribution in the WhatsApp Business settings, and the provider."
+    else:
+        words = f"{facts.inbound} inbound messages in 7 days and never an ad block."
+        next_step = "If ads are running, check Ads Attribution in the WhatsApp Business settings: it must be on."
+    if facts.hints.undecrypted:
+        next_step += f" {facts.hints.undecrypted}"
+    yield Finding(check="ads", severity=Severity.WARN, words=words, next_step=next_step, where=_ATTRIBUTION)
+
+
+def _click_ids(facts: ChannelFacts) -> Iterator[Finding]:
+    """How many ads come without the id that Meta needs."""
+    without = facts.traffic.classes.get("ad_without_click_id", 0)
+    if not facts.provider.click_id_paths:
+        if without:
+            yield Finding(
+                check="click_ids",
+                severity=Severity.WARN,
+                words=f"{facts.provider.title} carries no click id: its {without} ad leads of 7 days are counted and"
+                " can't be reported to Meta.",
+                next_step="To report them, connect the number through a provider that carries click ids"
+                " (docs/providers/README.md).",
+            )
+        return
+    if facts.ads < ENOUGH_ADS:
+        return
+    share = without / facts.ads
+    words = f"{without} of {facts.ads} ad messages of 7 days ({share:.0%}) came without a click id."
+    if share < MUCH_WITHOUT_CLICK_ID:
+        yield Finding(check="click_ids", severity=Severity.OK, words=words)
+        return
+    yield Finding(
+        check="click_ids",
+        severity=Severity.WARN,
+        words=f"{words} They are counted, and can't be reported to Meta.",
+        next_step=facts.hints.without_click_id,
+        where=f"docs/providers/{facts.provider.name}.md",
+    )
+
+
+def _damaged_click_ids(facts: ChannelFacts) -> Iterator[Finding]:
+    damaged = {flag: facts.traffic.flags[flag] for flag in _DAMAGED if flag in facts.traffic.flags}
+    count = sum(damaged.values())
+    if count >= ENOUGH_ADS and count >= MUCH_DAMAGED * facts.ads:
+        yield Finding(
+            check="damaged_click_ids",
+            severity=Severity.WARN,
+            words=f"{count} click ids of 7 days can't be real: "
+            + ", ".join(f"{number} {flag}" for flag, number in damaged.items())
+            + ".",
+            next_step="Something between WhatsApp and here replaces or cuts them: look for a proxy, a log scrubber or a"
+            " flow that forwards the webhooks.",
+        )
+
+
+def _undecrypted(facts: ChannelFacts) -> Iterator[Finding]:
+    """First messages that came without content: on linked devices, often those of ads."""
+    traffic = facts.traffic
+    waiting = traffic.ignored.get("placeholder", 0)
+    many_waiting = waiting >= ENOUGH_ADS and waiting >= MUCH_UNDECRYPTED * max(traffic.messages, 1)
+    many_blank = traffic.blank >= ENOUGH_ADS and traffic.blank >= MUCH_UNDECRYPTED * facts.inbound
+    if not (many_waiting or many_blank):
+        return
+    parts = [f"{waiting} placeholders in the last day"] if many_waiting else []
+    parts += [f"{traffic.blank} messages of 7 days without any content"] if many_blank else []
+    yield Finding(
+        check="undecrypted",
+        severity=Severity.WARN,
+        words=f"{' and '.join(parts)}: their content could not be decrypted, and with it any ad block is lost.",
+        next_step=facts.hints.undecrypted or "Ask the provider why these messages have no content.",
+        where=facts.hints.where,
+    )
+
+
+CHECKS: tuple[Check, ...] = (_ads, _click_ids, _damaged_click_ids, _undecrypted)
