@@ -67,8 +67,9 @@ def _other_slowed(run: Run, disturb: object, what: str) -> str:
         disturb(run)
         time.sleep(12)
     over = time.time()
-    _undo(run)
-    run.drain(150)
+    run.servers.sandbox("DELETE", "faults")
+    # What a pause holds back goes on waiting: sending 20,000 would prove nothing more.
+    run.drain(150, until=lambda: _rest_waits(run))
     before, after = _waits(run, 0.0, middle), _waits(run, middle + 1, over)
     run.require(len(before) > 20 and len(after) > 20, "too few events to compare")
     return (
@@ -89,16 +90,15 @@ def _hanging(run: Run) -> None:
     run.fault("hang_before_reading", dataset=run.servers.targets[0].meta_id, delay=60)
 
 
-def _undo(run: Run) -> None:
-    """The hang ends. What the pause holds back goes on waiting: sending 20,000 would prove nothing more."""
-    run.servers.sandbox("DELETE", "faults")
-    if run.count("select count(*) from datasets where pause_reason = 'by_hand'"):
-        waiting = run.rows(
-            "select case when d.has_value then d.event_id else t.click_id end as name from deliveries d"
-            " join conversions c on c.id = d.conversion_id join touchpoints t on t.id = c.touchpoint_id"
-            " where d.dataset_id = 1 and d.state = 'pending'"
-        )
-        run.expected = Expected(pending=frozenset(row["name"] for row in waiting))
+def _rest_waits(run: Run) -> bool:
+    """Whether all is done but what a paused dataset holds back, which is expected from now on."""
+    waiting = run.rows(
+        "select case when d.has_value then d.event_id else t.click_id end as name from deliveries d"
+        " join conversions c on c.id = d.conversion_id join touchpoints t on t.id = c.touchpoint_id"
+        " join datasets s on s.id = d.dataset_id where s.pause_reason = 'by_hand' and d.state = 'pending'"
+    )
+    run.expected = Expected(pending=frozenset(row["name"] for row in waiting))
+    return run.is_idle()
 
 
 def _waits(run: Run, start: float, end: float) -> list[float]:
