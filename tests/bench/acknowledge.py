@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import geometric_mean
+from statistics import geometric_mean, median
 
 import click
 import psycopg
@@ -25,6 +26,8 @@ from shared.db.migrate import migrate
 from shared.local.postgres import running_postgres
 from shared.local.valkey import running_valkey
 
+CEILING = "bare view, 1 thread"
+BARE = "tests.bench.variants:bare"
 KEY = "bench-channel-0000000000"
 TOKEN = "bench-token-000000000"
 LUA = f"""
@@ -45,39 +48,48 @@ def main(seconds: int, rounds: int, connections: int, threads: str) -> None:
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed: apt-get install wrk")
     counts = [int(count) for count in threads.split(",")]
-    variants = {"bare wsgi, 1 thread": ("wsgi", 1, "bare"), "receiver (asgi)": ("asgi", 1, "receiver")}
+    variants = {CEILING: ("wsgi", 1, BARE), "receiver": ("asgi", 1, "receiver.server:load")}
     for count in counts:
-        variants[f"bare wsgi, {count} threads"] = ("wsgi", count, "bare")
-        variants[f"commit each, {count} threads"] = ("wsgi", count, "commit_each")
-        variants[f"coalescing wsgi, {count} threads"] = ("wsgi", count, "coalescing")
+        variants[f"bare view, {count} threads"] = ("wsgi", count, BARE)
+        variants[f"commit each, {count} threads"] = ("wsgi", count, "tests.bench.variants:commit_each")
+        variants[f"coalescing, {count} threads"] = ("wsgi", count, "receiver.server:load_wsgi")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         env = _servers(stack, folder)
-        ports = {}
-        for name, variant in variants.items():
-            ports[name] = _free_port()
-            stack.enter_context(_Server(*variant, ports[name], env))
-        for port in ports.values():
-            _wait_for(port)
+        servers = {name: stack.enter_context(_Server(*variant, env)) for name, variant in variants.items()}
+        for server in servers.values():
+            _wait_for(server.port)
         script = folder / "post.lua"
         script.write_text(LUA)
-        results = _measure(ports, script, seconds, rounds, connections)
+        results = _measure(servers, script, seconds, rounds, connections)
     _print(results)
 
 
+@dataclass(frozen=True)
+class Run:
+    """Requests a second, and seconds of the worker's CPU for each."""
+
+    rate: float
+    cpu: float
+
+
 class _Server:
-    def __init__(self, interface: str, threads: int, factory: str, port: int, env: dict[str, str]) -> None:
+    """granian with one worker, for the length of a `with` block."""
+
+    def __init__(self, interface: str, threads: int, factory: str, env: dict[str, str]) -> None:
+        self.port = _free_port()
         self._command = [
             *(sys.executable, "-m", "granian", "--interface", interface, "--factory", "--http", "1", "--no-ws"),
-            *("--port", str(port), f"tests.bench.variants:{factory}"),
+            *("--port", str(self.port), "--workers-kill-timeout", "3", factory),
             *(["--blocking-threads", str(threads)] if interface == "wsgi" else []),
         ]
         self._env = {**env, "BENCH_THREADS": str(threads)}
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_Server":
         self._process = subprocess.Popen(
             self._command, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        return self
 
     def __exit__(self, *exc: object) -> None:
         self._process.terminate()
@@ -85,6 +97,13 @@ class _Server:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
+
+    def cpu_seconds(self) -> float:
+        """What its worker has used so far."""
+        pid = self._process.pid
+        (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _servers(stack: ExitStack, folder: Path) -> dict[str, str]:
@@ -139,15 +158,16 @@ def _wait_for(port: int) -> None:
 
 
 def _measure(
-    ports: dict[str, int], script: Path, seconds: int, rounds: int, connections: int
-) -> dict[str, list[float]]:
-    results: dict[str, list[float]] = {name: [] for name in ports}
+    servers: dict[str, _Server], script: Path, seconds: int, rounds: int, connections: int
+) -> dict[str, list[Run]]:
+    results: dict[str, list[Run]] = {name: [] for name in servers}
     for turn in range(rounds + 1):
-        for name, port in ports.items():
+        for name, server in servers.items():
+            before = server.cpu_seconds()
             run = subprocess.run(
                 [
                     *("wrk", "-t1", f"-c{connections}", f"-d{seconds if turn else 1}s", "-s", str(script)),
-                    f"http://127.0.0.1:{port}/webhooks/{KEY}",
+                    f"http://127.0.0.1:{server.port}/webhooks/{KEY}",
                 ],
                 capture_output=True,
                 text=True,
@@ -156,20 +176,23 @@ def _measure(
             if "Non-2xx" in run.stdout:
                 sys.exit(f"{name}: not every answer was 200\n{run.stdout}")
             if turn:  # the first round warms up
-                results[name].append(float(re.findall(r"Requests/sec:\s+([\d.]+)", run.stdout)[0]))
+                requests = max(1, int(re.findall(r"(\d+) requests in", run.stdout)[0]))
+                rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", run.stdout)[0]) or 1.0
+                results[name].append(Run(rate, (server.cpu_seconds() - before) / requests))
     return results
 
 
-def _print(results: dict[str, list[float]]) -> None:
-    ceiling = results["bare wsgi, 1 thread"]
-    best_commit = max(
-        (rates for name, rates in results.items() if name.startswith("commit")), key=geometric_mean
-    )
-    print(f"{'variant':34} {'req/s':>8} {'of bare':>8} {'x commit':>9}")
-    for name, rates in results.items():
-        of_bare = geometric_mean([rate / bare for rate, bare in zip(rates, ceiling, strict=True)])
-        times = geometric_mean([rate / each for rate, each in zip(rates, best_commit, strict=True)])
-        print(f"{name:34} {geometric_mean(rates):8.0f} {of_bare:8.2f} {times:9.2f}")
+def _print(results: dict[str, list[Run]]) -> None:
+    ceiling = results[CEILING]
+    commits = [runs for name, runs in results.items() if name.startswith("commit")]
+    best_commit = max(commits, key=lambda runs: geometric_mean([run.rate for run in runs]))
+    print(f"{'variant':28} {'req/s':>8} {'of bare':>8} {'x commit':>9} {'CPU of bare':>12}")
+    for name, runs in results.items():
+        rate = geometric_mean([run.rate for run in runs])
+        of_bare = geometric_mean([run.rate / bare.rate for run, bare in zip(runs, ceiling, strict=True)])
+        times = geometric_mean([run.rate / each.rate for run, each in zip(runs, best_commit, strict=True)])
+        cpu = median(run.cpu for run in runs) / median(run.cpu for run in ceiling)
+        print(f"{name:28} {rate:8.0f} {of_bare:8.2f} {times:9.2f} {cpu:12.1f}")
 
 
 if __name__ == "__main__":

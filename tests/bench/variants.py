@@ -1,13 +1,13 @@
-"""The applications that acknowledge.py compares, as factories for granian. BENCH_THREADS is the number of threads."""
+"""What acknowledge.py compares the receiver with, as factories for granian. BENCH_THREADS is the number of threads."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, request
 from psycopg_pool import ConnectionPool
 
 from receiver.app import create_app
-from receiver.asgi import Front
 from receiver.inbox import Sink, ThreadTicket, Ticket
 from receiver.runtime import NEEDS, Runtime
 from shared.db.pool import open_pool
@@ -42,25 +42,7 @@ def bare() -> Flask:
 
 def commit_each() -> Flask:
     """The receiver's own view, with one commit for each request."""
-    runtime = _runtime()
-    pool = open_pool(os.environ["DATABASE_URL"], process="bench", size=int(os.environ["BENCH_THREADS"]))
-    door = runtime.door.__class__(**{**vars(runtime.door), "inbox": CommitEach(pool)})
-    return create_app(door, runtime.readiness)
-
-
-def coalescing() -> Flask:
-    """The receiver's own view and writer, each request waiting in a thread."""
-    runtime = _runtime()
-    return create_app(runtime.door, runtime.readiness)
-
-
-def receiver() -> Front:
-    """The receiver as it is: waiting in the event loop."""
-    runtime = Runtime(load_settings(os.environ, needs=NEEDS))
-    return Front(create_app(runtime.door, runtime.readiness), runtime.door, start=runtime.start, stop=runtime.stop)
-
-
-def _runtime() -> Runtime:
     runtime = Runtime(load_settings(os.environ, needs=NEEDS))
     runtime.start()
-    return runtime
+    pool = open_pool(os.environ["DATABASE_URL"], process="bench", size=int(os.environ["BENCH_THREADS"]))
+    return create_app(replace(runtime.door, inbox=CommitEach(pool)), runtime.readiness)
