@@ -84,8 +84,11 @@ class Answer:
 
     @property
     def is_outage(self) -> bool:
-        """True when Meta, or the way to it, looks down: no answer at all, or a 5xx."""
-        return self.http_status is None or self.http_status >= 500
+        """True when Meta, or the way to it, looks down: no usable answer, or a 5xx.
+
+        A 200 that can't be read counts: while a proxy breaks answers, every further request makes its events unknown.
+        """
+        return self.verdict is Verdict.UNKNOWN or self.http_status is None or self.http_status >= 500
 
 
 def not_sent(exc_name: str) -> Answer:

@@ -266,9 +266,11 @@ def test_a_probe_shows_access_only_when_meta_found_fault_with_the_empty_data(ans
     assert proves_access(answer) is proves
 
 
-def test_an_outage_is_no_answer_or_a_5xx() -> None:
+def test_an_outage_is_no_usable_answer_or_a_5xx() -> None:
     assert not_sent(RESET).is_outage
     assert no_answer(RESET).is_outage
+    assert read_answer(200, {}, b'{"events_recei', sent=1).is_outage
+    assert read_answer(200, {}, b"<html>", sent=1).is_outage
     assert answer_to({"code": 2}, status=500).is_outage
     assert not answer_to({"code": 2}, status=400).is_outage
     assert not answer_to(status=200, events_received=1).is_outage
