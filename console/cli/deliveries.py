@@ -7,25 +7,19 @@ import click
 
 from console.cli import options
 from console.cli.context import Session, open_session, session
+from console.cli.delivery_repairs import resolve_, retry_
 from console.cli.render import age, money, print_json, print_table
 from console.cli.trace_lines import trace_lines
 from console.setup.channels import channel_named
 from console.setup.datasets import dataset_named
 from console.trace import trace
 from shared.db.results import DeliveryFilter, DeliveryRow, list_deliveries
-from shared.domain.deliveries import State
 
 
 @click.group(invoke_without_command=True)
-@click.option(
-    "--status",
-    "states",
-    multiple=True,
-    type=click.Choice([state.value for state in State]),
-    help="Only in this state; may be given again.",
-)
-@click.option("--reason", metavar="CODE", help="Only for this reason, such as no_click_id.")
-@click.option("--dataset", metavar="NAME", help="Only to this dataset.")
+@options.status
+@options.reason
+@options.dataset
 @options.channel
 @options.since
 @options.limit()
@@ -89,6 +83,10 @@ def deliveries(
     )
     if len(rows) == limit:
         click.echo(f"\nThere may be more: --limit {limit} was reached.", err=True)
+
+
+deliveries.add_command(resolve_)
+deliveries.add_command(retry_)
 
 
 @click.command()

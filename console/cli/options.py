@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from console.errors import InvalidError
+from shared.domain.deliveries import State
 
 _AGO = re.compile(r"(\d{1,6})(s|m|min|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -62,6 +63,15 @@ until = click.option("--until", type=Since(), help="Only what came before then, 
 channel = click.option("--channel", metavar="NAME", help="Only of this channel (name or URL key).")
 
 
+status = click.option(
+    "--status",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in State]),
+    help="Only in this state; may be given again.",
+)
+reason = click.option("--reason", metavar="CODE", help="Only for this reason, such as no_click_id.")
+dataset = click.option("--dataset", metavar="NAME", help="Only to this dataset.")
 yes = click.option("--yes", is_flag=True, help="Don't ask.")
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 
@@ -79,4 +89,4 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise InvalidError("Nobody is here to ask: say --yes to do it, or --dry-run to look.")
-    click.confirm(question, abort=True)
+    click.confirm(question, abort=True, err=True)

@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 import click
 
 from console.cli import options
-from console.cli.context import Session, session
+from console.cli.context import Session, open_session, session
 from console.cli.render import age, print_fields, print_json, print_table
+from console.cli.replay import replay_
 from console.setup.channels import channel_named
 from console.webhooks import describe_webhook, open_body, webhook_with
 from shared.db.results import WebhookFilter, WebhookRow, list_webhooks
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--state",
     "states",
@@ -22,14 +23,16 @@ from shared.db.results import WebhookFilter, WebhookRow, list_webhooks
 )
 @options.channel
 @options.since
+@options.until
 @options.limit()
 @options.as_json
-@session
+@click.pass_context
 def webhooks(
-    session: Session,
+    ctx: click.Context,
     states: tuple[str, ...],
     channel: str | None,
     since: datetime | None,
+    until: datetime | None,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -39,9 +42,11 @@ def webhooks(
 
     JSON: a list of what `ctwa webhook --json` prints.
     """
-    with session.database() as conn:
+    if ctx.invoked_subcommand is not None:
+        return
+    with open_session(ctx).database() as conn:
         which = WebhookFilter(
-            states=states, channel_id=channel_named(conn, channel).id if channel else None, since=since
+            states=states, channel_id=channel_named(conn, channel).id if channel else None, since=since, until=until
         )
         rows = list_webhooks(conn, which, limit=limit)
     if as_json:
@@ -67,6 +72,9 @@ def webhooks(
     )
     if len(rows) == limit:
         click.echo(f"\nThere may be more: --limit {limit} was reached.", err=True)
+
+
+webhooks.add_command(replay_)
 
 
 @click.command()

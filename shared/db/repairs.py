@@ -54,20 +54,57 @@ def reinstate(conn: psycopg.Connection[Any], ids: Sequence[int], *, youngest_sec
     """
     rows = conn.execute(
         """
+        with able as materialized (
+            -- Two that stand for the same fact must not both go.
+            select distinct on (d.dataset_id, d.event_name, d.business_key) d.id
+            from deliveries d join conversions c on c.id = d.conversion_id join datasets s on s.id = d.dataset_id
+                 left join touchpoints t on t.id = c.touchpoint_id
+            where d.id = any(%(ids)s) and s.sending <> 'off' and t.click_id is not null
+              and (d.state = 'rejected' or d.state = 'skipped' and d.reason in ('no_click_id', 'disabled'))
+              and d.event_time > now() - make_interval(secs => %(youngest)s)
+              and not exists (select from deliveries o where o.id <> d.id and o.dataset_id = d.dataset_id
+                              and o.event_name = d.event_name and o.business_key = d.business_key
+                              and o.state <> 'skipped')
+            order by d.dataset_id, d.event_name, d.business_key, d.id
+        )
         update deliveries d set state = 'pending', reason = null, next_attempt_at = now(), finished_at = null,
                retries = 0, not_received = 0, updated_at = now()
-        from conversions c left join touchpoints t on t.id = c.touchpoint_id, datasets s
-        where d.id = any(%(ids)s) and c.id = d.conversion_id and s.id = d.dataset_id and s.sending <> 'off'
-          and t.click_id is not null
-          and (d.state = 'rejected' or d.state = 'skipped' and d.reason in ('no_click_id', 'disabled'))
-          and d.event_time > now() - make_interval(secs => %(youngest)s)
-          and not exists (select from deliveries o where o.id <> d.id and o.dataset_id = d.dataset_id
-                          and o.event_name = d.event_name and o.business_key = d.business_key and o.state <> 'skipped')
+        from able where d.id = able.id and d.state in ('rejected', 'skipped')
         returning d.id
         """,
         {"ids": list(ids), "youngest": youngest_seconds},
     ).fetchall()
     return sorted(delivery_id for (delivery_id,) in rows)
+
+
+def why_they_stay(conn: psycopg.Connection[Any], ids: Sequence[int], *, youngest_seconds: float) -> dict[int, str]:
+    """Why `reinstate` and `hurry` leave these deliveries alone, as codes."""
+    rows = conn.execute(
+        """
+        select d.id, case
+            when d.state in ('accepted', 'sending', 'unknown', 'waiting') then d.state
+            when d.state = 'expired' then 'too_old'
+            when d.state = 'pending' and d.dry_run_at is not null then 'dry_run'
+            when d.state = 'pending' and s.sending = 'off' then 'dataset_off'
+            when d.state = 'pending' and s.paused_until > now() then 'dataset_paused'
+            when d.state = 'pending' then 'due'
+            when d.event_time <= now() - make_interval(secs => %(youngest)s) then 'too_old'
+            when d.state = 'skipped' and d.reason = 'duplicate' or exists (
+                select from deliveries o where o.id <> d.id and o.dataset_id = d.dataset_id
+                and o.event_name = d.event_name and o.business_key = d.business_key and o.state <> 'skipped')
+                then 'another_stands_for_it'
+            when d.state = 'skipped' and d.reason not in ('no_click_id', 'disabled') then 'cause_stands'
+            when t.click_id is null then 'no_click_id'
+            when s.sending = 'off' then 'dataset_off'
+            else 'changed_meanwhile'
+        end
+        from deliveries d join conversions c on c.id = d.conversion_id join datasets s on s.id = d.dataset_id
+             left join touchpoints t on t.id = c.touchpoint_id
+        where d.id = any(%(ids)s)
+        """,
+        {"ids": list(ids), "youngest": youngest_seconds},
+    ).fetchall()
+    return dict(rows)
 
 
 def hurry(conn: psycopg.Connection[Any], ids: Sequence[int]) -> list[int]:

@@ -20,6 +20,7 @@ from psycopg.rows import class_row
 class DeliveryFilter:
     """Which deliveries; what isn't said doesn't matter. `test` None is both, times are aware."""
 
+    ids: Sequence[int] = ()
     states: Sequence[str] = ()
     reason: str | None = None
     dataset_id: int | None = None
@@ -79,6 +80,7 @@ def list_deliveries(
 ) -> list[DeliveryRow]:
     """Up to `limit` deliveries, newest first; `after` is (created_at, id) of the last one already seen."""
     conditions = {
+        "d.id = any(%(ids)s)": bool(which.ids),
         "d.state = any(%(states)s)": bool(which.states),
         "d.reason = %(reason)s": which.reason is not None,
         "d.dataset_id = %(dataset)s": which.dataset_id is not None,
@@ -92,6 +94,7 @@ def list_deliveries(
         cursor.execute(
             sql.SQL(f"{_DELIVERY} {_where(conditions)} order by d.created_at desc, d.id desc limit %(limit)s"),
             {
+                "ids": list(which.ids),
                 "states": list(which.states),
                 "reason": which.reason,
                 "dataset": which.dataset_id,
@@ -136,9 +139,11 @@ def states_of_dataset(conn: psycopg.Connection[Any], dataset_id: int) -> dict[st
 class WebhookFilter:
     """Which webhooks; what isn't said doesn't matter."""
 
+    ids: Sequence[UUID] = ()
     states: Sequence[str] = ()
     channel_id: int | None = None
     since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,18 +187,22 @@ def list_webhooks(
 ) -> list[WebhookRow]:
     """Up to `limit` webhooks, newest first; `after` is (received_at, id) of the last one already seen."""
     conditions = {
+        "w.id = any(%(ids)s)": bool(which.ids),
         "w.state = any(%(states)s)": bool(which.states),
         "w.source = 'channel' and w.source_id = %(channel)s": which.channel_id is not None,
         "w.received_at >= %(since)s": which.since is not None,
+        "w.received_at < %(until)s": which.until is not None,
         "(w.received_at, w.id) < (%(after_time)s, %(after_id)s)": after is not None,
     }
     with conn.cursor(row_factory=class_row(WebhookRow)) as cursor:
         cursor.execute(
             sql.SQL(f"{_WEBHOOK} {_where(conditions)} order by w.received_at desc, w.id desc limit %(limit)s"),
             {
+                "ids": list(which.ids),
                 "states": list(which.states),
                 "channel": which.channel_id,
                 "since": which.since,
+                "until": which.until,
                 "after_time": after and after[0],
                 "after_id": after and after[1],
                 "limit": limit,
