@@ -1,21 +1,33 @@
-"""Who wrote: finds or makes the contact of each message by the names the provider gave."""
+"""Who wrote: finds or makes the contact of each message by the names the provider gave.
+
+A message that carries two names proves that they are one person's: their contacts are merged. But two BSUIDs are two
+people: a number that comes with a new BSUID has changed hands, and moves.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from shared.crypto import HashRing, KeyRing
+from shared.db import audit
 from shared.db.contacts import (
     IdentityKey,
     NewIdentity,
+    contacts_with_bsuid,
     delete_nameless_contacts,
     find_contacts,
     insert_contacts,
     insert_identities,
+    merge_contacts,
+    move_identity,
 )
 from shared.domain.messages import Message
+from shared.domain.phones import canonical_phone
+from shared.logs import get_logger
+
+log = get_logger(__name__)
 
 #: The names of a person, strongest first: the first one that is known decides whose message it is.
 KINDS = ("bsuid", "phone", "lid", "provider_id", "parent_bsuid")
@@ -30,6 +42,18 @@ class Sender:
     message: Message
 
 
+@dataclass(frozen=True)
+class _Name:
+    """One name of a sender, with the keys it has under every live hash key."""
+
+    kind: str
+    value: str = field(repr=False)
+    keys: list[IdentityKey] = field(repr=False)
+
+    def owner(self, owners: dict[IdentityKey, int]) -> int | None:
+        return next((owners[key] for key in self.keys if key in owners), None)
+
+
 class Identities:
     """Resolves senders to contacts, with the two key rings that identities are kept under."""
 
@@ -40,64 +64,107 @@ class Identities:
     def resolve(self, conn: psycopg.Connection[Any], senders: Sequence[Sender]) -> list[int]:
         """The contact of each sender, in order; unknown people become contacts, new names join known people."""
         names = [self._names(sender) for sender in senders]
-        owner = find_contacts(conn, [key for choices in names for _, _, keys in choices for key in keys])
-        made = self._make_contacts(conn, senders, names, owner)
+        keys = [key for some in names for name in some for key in name.keys]
+        owners = find_contacts(conn, keys)
+        certain = contacts_with_bsuid(conn, owners.values()) if owners else set()
+        known = [_known_contact(some, owners, certain) for some in names]
+        made = self._make_contacts(conn, senders, names, known)
         wanted: dict[IdentityKey, tuple[int, NewIdentity]] = {}
-        for sender, choices in zip(senders, names, strict=True):
-            contact = _owner_of(choices, owner) or made[_first_key(choices)]
-            for kind, value, keys in choices:
-                if not any(key in owner for key in keys):
-                    identity = self._seal(sender.workspace, kind, value)
-                    wanted.setdefault(identity.key, (contact, identity))
-        owner |= insert_identities(conn, list(wanted.values()))
+        for sender, some, contact in zip(senders, names, known, strict=True):
+            for name in some:
+                if name.owner(owners) is None:
+                    identity = self._seal(sender.workspace, name)
+                    wanted.setdefault(identity.key, (contact or made[some[0].keys[0]], identity))
+        owners |= insert_identities(conn, list(wanted.values()))
+        for some in names:
+            _unite(conn, some, owners)
         delete_nameless_contacts(conn, list(made.values()))
-        contacts = [_owner_of(choices, owner) for choices in names]
-        if None in contacts:
-            raise LookupError("a sender has no name that belongs to a contact")
-        return [contact for contact in contacts if contact is not None]
+        # Merges and moves may have changed who is whose, so the last word is the table's.
+        owners = find_contacts(conn, keys)
+        return [_first_owner(some, owners) for some in names]
 
     def _make_contacts(
         self,
         conn: psycopg.Connection[Any],
         senders: Sequence[Sender],
-        names: Sequence[list[tuple[str, str, list[IdentityKey]]]],
-        owner: dict[IdentityKey, int],
+        names: Sequence[list[_Name]],
+        known: Sequence[int | None],
     ) -> dict[IdentityKey, int]:
         strangers = {
-            _first_key(choices): (sender.workspace, sender.is_test)
-            for sender, choices in zip(senders, names, strict=True)
-            if _owner_of(choices, owner) is None
+            some[0].keys[0]: (sender.workspace, sender.is_test)
+            for sender, some, contact in zip(senders, names, known, strict=True)
+            if contact is None
         }
         return dict(zip(strangers, insert_contacts(conn, list(strangers.values())), strict=True))
 
-    def _names(self, sender: Sender) -> list[tuple[str, str, list[IdentityKey]]]:
-        """Kind, value and the keys under every live hash key, for each name the message carries."""
+    def _names(self, sender: Sender) -> list[_Name]:
         found = []
         for kind in KINDS:
             value = getattr(sender.message, kind)
             if value:
-                keys = [
-                    (sender.workspace, kind, candidate.digest) for candidate in self._hash_ring.candidates(kind, value)
-                ]
-                found.append((kind, value, keys))
+                compared = canonical_phone(value) if kind == "phone" else value
+                candidates = self._hash_ring.candidates(kind, compared)
+                found.append(_Name(kind, value, [(sender.workspace, kind, one.digest) for one in candidates]))
         if not found:
             raise LookupError("a message without any name of its sender reached intake")
         return found
 
-    def _seal(self, workspace: str, kind: str, value: str) -> NewIdentity:
-        hashed = self._hash_ring.hash(kind, value)
+    def _seal(self, workspace: str, name: _Name) -> NewIdentity:
+        compared = canonical_phone(name.value) if name.kind == "phone" else name.value
+        hashed = self._hash_ring.hash(name.kind, compared)
         return NewIdentity(
             workspace=workspace,
-            kind=kind,
+            kind=name.kind,
             hash_key=hashed.key_id,
             hash=hashed.digest,
-            ciphertext=self._secret_ring.seal(value.encode("utf-8", "surrogatepass")),
+            ciphertext=self._secret_ring.seal(name.value.encode("utf-8", "surrogatepass")),
         )
 
 
-def _owner_of(choices: list[tuple[str, str, list[IdentityKey]]], owner: dict[IdentityKey, int]) -> int | None:
-    return next((owner[key] for _, _, keys in choices for key in keys if key in owner), None)
+def _known_contact(names: Sequence[_Name], owners: dict[IdentityKey, int], certain: set[int]) -> int | None:
+    """The contact that the strongest known name belongs to; None for a new person.
+
+    A new BSUID with the number of somebody who has another BSUID is a new person.
+    """
+    for name in names:
+        owner = name.owner(owners)
+        if owner is not None:
+            return None if names[0].kind == "bsuid" and name.kind != "bsuid" and owner in certain else owner
+    return None
 
 
-def _first_key(choices: list[tuple[str, str, list[IdentityKey]]]) -> IdentityKey:
-    return choices[0][2][0]
+def _unite(conn: psycopg.Connection[Any], names: Sequence[_Name], owners: dict[IdentityKey, int]) -> None:
+    """Makes the names of one message those of one contact: by a merge, or by moving a number that changed hands."""
+    contact = _first_owner(names, owners)
+    for name in names[1:]:
+        other = name.owner(owners)
+        if other is None or other == contact:
+            continue
+        both_certain = {contact, other} <= contacts_with_bsuid(conn, (contact, other))
+        if both_certain and names[0].kind != "bsuid":
+            # Two people, and a message that doesn't say which of them wrote: nothing is proven.
+            continue
+        if both_certain:
+            for key in name.keys:
+                move_identity(conn, key, contact)
+            owners.update(dict.fromkeys(name.keys, contact))
+            _write_down(conn, "identity.move", of=other, to=contact, proven_by=(names[0].kind, name.kind))
+        else:
+            stays, goes = merge_contacts(conn, contact, other)
+            owners.update({key: stays for key, owner in owners.items() if owner == goes})
+            contact = stays
+            _write_down(conn, "contact.merge", of=goes, to=stays, proven_by=(names[0].kind, name.kind))
+
+
+def _write_down(conn: psycopg.Connection[Any], action: str, *, of: int, to: int, proven_by: tuple[str, str]) -> None:
+    detail = {"to": to, "proven_by": list(proven_by)}
+    audit.record(conn, actor="intake", action=action, subject=f"contact:{of}", detail=detail)
+    log.info("contact changed", action=action, contact_id=of, to=to, proven_by=list(proven_by))
+
+
+def _first_owner(names: Sequence[_Name], owners: dict[IdentityKey, int]) -> int:
+    for name in names:
+        owner = name.owner(owners)
+        if owner is not None:
+            return owner
+    raise LookupError("a sender has no name that belongs to a contact")

@@ -91,3 +91,34 @@ def delete_nameless_contacts(conn: psycopg.Connection[Any], contact_ids: Sequenc
             " and not exists (select from contact_identities i where i.contact_id = c.id)",
             [list(contact_ids)],
         )
+
+
+def contacts_with_bsuid(conn: psycopg.Connection[Any], contact_ids: Iterable[int]) -> set[int]:
+    """Which of these contacts, or of those merged into them, have a BSUID: the surest name there is of a person."""
+    rows = conn.execute(
+        """
+        select distinct coalesce(c.merged_into, c.id)
+        from contacts c join contact_identities i on i.contact_id = c.id and i.kind = 'bsuid'
+        where c.id = any(%(ids)s) or c.merged_into = any(%(ids)s)
+        """,
+        {"ids": sorted(set(contact_ids))},
+    ).fetchall()
+    return {contact_id for (contact_id,) in rows}
+
+
+def move_identity(conn: psycopg.Connection[Any], key: IdentityKey, contact_id: int) -> None:
+    """Gives one name to another contact: a number that now belongs to somebody else."""
+    conn.execute(
+        "update contact_identities set contact_id = %s where workspace = %s and kind = %s and hash = %s",
+        [contact_id, *key],
+    )
+
+
+def merge_contacts(conn: psycopg.Connection[Any], one: int, other: int) -> tuple[int, int]:
+    """Makes two contacts one; (the one that stays, the one that is merged into it). The older one stays.
+
+    No row moves, so that clearing `merged_into` undoes it.
+    """
+    stays, goes = sorted((one, other))
+    conn.execute("update contacts set merged_into = %s where id = %s or merged_into = %s", [stays, goes, goes])
+    return stays, goes

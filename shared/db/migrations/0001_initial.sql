@@ -115,6 +115,8 @@ create table contacts (
     created_at timestamptz not null default now()
 );
 
+create index contacts_merged on contacts (merged_into) where merged_into is not null;
+
 create table contact_identities (
     id bigint generated always as identity primary key,
     contact_id bigint not null references contacts,
