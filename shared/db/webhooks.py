@@ -262,7 +262,7 @@ def delete_stranded(conn: psycopg.Connection[Any], *, keep_days: int, limit: int
         delete from webhooks_default w using (
             select received_at, id from webhooks_default
             where received_at < now() - make_interval(days => %s) and state in ('done', 'rejected')
-            order by received_at, id limit %s for update skip locked
+            order by received_at, id limit %s
         ) old where w.received_at = old.received_at and w.id = old.id
         """,
         [keep_days, limit],

@@ -25,6 +25,7 @@ create table datasets (
     batch_max integer not null default 50 check (batch_max between 1 and 1000),
     in_flight_max integer not null default 2 check (in_flight_max between 1 and 16),
     unknown_policy jsonb not null default '{}',   -- event name -> resend | hold
+    automatic_policy text not null default 'show' check (automatic_policy in ('show', 'instead', 'echo', 'ignore')),
     test_event_code text,                         -- sent with every event until the time below is over
     test_event_until timestamptz,
     is_test boolean not null default false,
@@ -313,7 +314,7 @@ declare
 begin
     for day in select first_day + n from generate_series(0, days - 1) n loop
         name := 'webhooks_' || to_char(day, 'YYYYMMDD');
-        continue when to_regclass(name) is not null;
+        continue when to_regclass('public.' || name) is not null;
         -- A day that already has rows in the default partition stays there.
         continue when exists (select 1 from webhooks_default
                               where received_at >= day::timestamp at time zone 'UTC'

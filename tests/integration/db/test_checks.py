@@ -1,0 +1,150 @@
+"""Every CHECK and UNIQUE of the schema bites: what the code must never write, Postgres refuses."""
+
+import psycopg
+import pytest
+
+from tests.integration.db.makers import add_channel, add_dataset, add_deliveries, add_webhooks
+
+#: The constraint, as Postgres defines it in short, and a change that breaks it alone.
+BROKEN = {
+    "datasets": [
+        "meta_id = 'abc'", "kind = 'other'", "profile = 'other'", "waba_id = 'x'", "page_id = 'x'", "sending = 'maybe'",
+        "batch_max = 0", "batch_max = 1001", "in_flight_max = 0", "in_flight_max = 17",
+        "pause_reason = 'mood', paused_at = now(), paused_until = now()",
+        "pause_reason = 'token'", "pause_reason = 'token', paused_at = now()",
+        "pause_reason = 'token', paused_until = now()", "paused_until = now()", "paused_at = now()",
+        "test_event_code = 'TEST1'", "test_event_until = now()",
+    ],
+    "channels": [
+        "key = 'short'", "currency = 'brl'", "currency = 'REAL'", "country = 'BRA'", "post_policy = 'maybe'",
+    ],
+    "webhooks": [
+        "source = 'other'", "state = 'other'", "state = 'claimed'", "lease_token = gen_random_uuid()",
+        "lease_until = now()", "state = 'claimed', lease_token = gen_random_uuid()", "state = 'done'",
+        "finished_at = now()", "state = 'rejected', finished_at = now()",
+    ],
+    "contact_identities": ["kind = 'name'"],
+    "messages": ["direction = 'up'", "class = 'other'"],
+    "touchpoints": ["class = 'organic'", "click_hash = null"],
+    "conversions": ["currency = 'brl'", "source = 'other'", "value = 1"],
+    "deliveries": [
+        "event_id = ''", "event_id = repeat('x', 513)", "state = 'other', next_attempt_at = null", "batch_cap = 0", "batch_cap = 1001",
+        "state = 'sending', next_attempt_at = null", "lease_token = gen_random_uuid()", "lease_until = now()",
+        "state = 'sending', next_attempt_at = null, lease_token = gen_random_uuid()",
+        "next_attempt_at = null", "state = 'unknown', reason = 'x', next_attempt_at = null", "unknown_since = now()",
+        "state = 'accepted', next_attempt_at = null, finished_at = now()", "accepted_at = now()",
+        "state = 'accepted', next_attempt_at = null, accepted_at = now()", "finished_at = now()",
+        "state = 'expired', next_attempt_at = null",
+        "state = 'rejected', next_attempt_at = null, finished_at = now()",
+        "state = 'skipped', next_attempt_at = null, finished_at = now()",
+        "state = 'waiting', next_attempt_at = null",
+        "state = 'unknown', next_attempt_at = null, unknown_since = now()",
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def stocked(conn):
+    """One good row in every table that has a CHECK."""
+    dataset = add_dataset(conn)
+    channel = add_channel(conn, dataset_id=dataset)
+    add_deliveries(conn, dataset, channel, 1)
+    add_webhooks(conn, channel, 1)
+    conn.execute(
+        "insert into contact_identities (contact_id, workspace, kind, hash_key, hash)"
+        " values (1, 'default', 'phone', 'k', 'h')"
+    )
+    conn.execute(
+        "insert into messages (channel_id, message_id, contact_id, class, received_at, webhook_id, webhook_received_at)"
+        " values (1, 'm', 1, 'ad', now(), gen_random_uuid(), now())"
+    )
+    conn.execute(
+        "insert into touchpoints (message_id, contact_id, channel_id, class, click_id, click_hash, occurred_at)"
+        " values (1, 1, 1, 'ad', 'c', 'h', now())"
+    )
+    conn.commit()
+    return conn
+
+
+def refused(conn, statement):
+    """The name of the constraint that refuses the statement, or None."""
+    try:
+        conn.execute(statement)
+    except psycopg.errors.CheckViolation as error:
+        return error.diag.constraint_name
+    finally:
+        conn.rollback()
+    return None
+
+
+def test_every_check_bites(stocked):
+    bitten = set()
+    for table, changes in BROKEN.items():
+        for change in changes:
+            name = refused(stocked, f"update {table} set {change}")
+            assert name is not None, f"{table}: {change}"
+            bitten.add((table, name))
+    rows = stocked.execute(
+        "select c.relname, k.conname from pg_constraint k join pg_class c on c.oid = k.conrelid"
+        " where k.contype = 'c' and not c.relispartition and c.relnamespace = 'public'::regnamespace"
+    ).fetchall()
+    assert {tuple(row) for row in rows} - bitten == set()
+
+
+#: What may be there once only: the same row again, or one that differs where it may not.
+TWICE = """
+insert into credentials (name, token) values ('main', '');
+insert into datasets (name, meta_id) values ('main', '1');
+insert into channels (key, name, provider, secrets) values ('sales-key-0123456789', 'x', 'whapi', '');
+insert into channels (key, name, provider, secrets) values ('another-key-0123456789', 'sales', 'whapi', '');
+insert into contact_identities (contact_id, workspace, kind, hash_key, hash)
+    values (1, 'default', 'phone', 'x', 'h');
+insert into messages (channel_id, message_id, contact_id, class, received_at, webhook_id, webhook_received_at)
+    values (1, 'm', 1, 'organic', now(), gen_random_uuid(), now());
+insert into touchpoints (message_id, contact_id, channel_id, class, occurred_at) values (1, 1, 1, 'ad', now());
+insert into conversions (id, workspace, contact_id, channel_id, event_name, occurred_at, source, attribution,
+                         business_key)
+    select gen_random_uuid(), workspace, contact_id, channel_id, event_name, now(), 'api', 'x', business_key
+    from conversions;
+insert into deliveries (conversion_id, dataset_id, event_name, business_key, event_id, event_time, state,
+                        next_attempt_at)
+    select conversion_id, dataset_id, event_name, 'other', 'e', now(), 'pending', now() from deliveries;
+insert into webhooks (id, received_at, source, source_id, method, headers, body, body_bytes)
+    select id, received_at, 'channel', 2, 'GET', '{}', '', 0 from webhooks
+"""
+
+
+def test_what_may_be_there_once_is_refused_twice(stocked):
+    for statement in TWICE.split(";"):
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            stocked.execute(statement)
+        stocked.rollback()
+
+
+def test_a_click_is_one_event_of_a_name_but_any_number_of_orders(stocked):
+    insert = (
+        "insert into conversions (id, workspace, contact_id, channel_id, event_name, occurred_at, source, attribution,"
+        " business_key, click_hash, order_id) values (gen_random_uuid(), 'default', 1, 1, %s, now(), 'api', 'x', %s,"
+        " 'hash', %s)"
+    )
+    stocked.execute(insert, ["Qualified", "a", None])
+    stocked.execute(insert, ["Purchase", "b", "1"])
+    stocked.execute(insert, ["Purchase", "c", "2"])
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        stocked.execute(insert, ["Qualified", "d", None])
+
+
+def test_one_event_of_a_dataset_has_one_delivery_that_is_not_skipped(stocked):
+    stocked.execute(
+        "insert into conversions (id, workspace, contact_id, channel_id, event_name, occurred_at, source, attribution,"
+        " business_key) select gen_random_uuid(), 'other', 1, 1, 'Lead', now(), 'api', 'x', business_key"
+        " from conversions"
+    )
+    twin = (
+        "insert into deliveries (conversion_id, dataset_id, event_name, business_key, event_id, event_time, state,"
+        " reason, next_attempt_at, finished_at) select c.id, 1, 'Lead', c.business_key, 'e', now(), {}"
+        " from conversions c where workspace = 'other'"
+    )
+    with pytest.raises(psycopg.errors.UniqueViolation), stocked.transaction():
+        stocked.execute(twin.format("'pending', null, now(), null"))
+    stocked.execute(twin.format("'skipped', 'duplicate', null, now()"))
