@@ -150,6 +150,15 @@ class Run:
         assert row is not None
         return int(row[0])
 
+    def names(self, where: str) -> frozenset[str]:
+        """What the audit calls the deliveries (d, of dataset s) that fit: click ids, and event ids of purchases."""
+        rows = self.rows(
+            "select case when d.has_value then d.event_id else t.click_id end as name from deliveries d"
+            " join datasets s on s.id = d.dataset_id join conversions c on c.id = d.conversion_id"
+            f" join touchpoints t on t.id = c.touchpoint_id where {where}"
+        )
+        return frozenset(row["name"] for row in rows)
+
     # The load.
 
     @contextlib.contextmanager

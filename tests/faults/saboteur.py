@@ -7,8 +7,10 @@ product's own functions; the product has no hook, and knows nothing of it.
 from tests.faults.run import Run
 
 _CRASH = """
-import os, random, signal
+import itertools, os, random, signal
 from {module} import {owner}
+
+calls, last = itertools.count(1), random.SystemRandom().randint(2, {calls})
 
 def deadly(function):
     def wrapped(*given, **named):
@@ -19,7 +21,7 @@ def deadly(function):
     return wrapped
 
 def crash():
-    if random.SystemRandom().random() < {chance}:
+    if next(calls) >= last:
         with open("crashes", "a") as file:
             file.write("{point}\\n")
         os.kill(os.getpid(), signal.SIGKILL)
@@ -35,8 +37,8 @@ time_machine.travel(datetime.now(UTC) + timedelta(seconds={seconds}), tick=True)
 """
 
 
-def give_crash(run: Run, process: str, *, point: str, target: str, before: bool = False, chance: float = 0.15) -> None:
-    """Lets a process kill itself at some of the calls of `target` ("package.module:function"), before or after it.
+def give_crash(run: Run, process: str, *, point: str, target: str, before: bool = False, calls: int = 8) -> None:
+    """Has a process kill itself at one of its first `calls` calls of `target` ("package.module:function"), before or after it.
 
     With a class, "package.module:Class.method". Each crash leaves a line in the file `crashes` of the state folder.
     """
@@ -50,7 +52,7 @@ def give_crash(run: Run, process: str, *, point: str, target: str, before: bool 
         owner=owner,
         function=function,
         point=point,
-        chance=chance,
+        calls=calls,
         before="crash()" if before else "pass",
         after="pass" if before else "crash()",
     )

@@ -13,14 +13,14 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the work, as the call before or after which the process kills itself at some of its passes."""
+    """A point of the work, as the call before or after which the process kills itself at one of its first `calls` passes."""
 
     name: str
     says: str
     process: str
     target: str
     before: bool = False
-    chance: float = 0.15
+    calls: int = 8
     #: Whether what was in hand may have reached Meta.
     ambiguous: bool = False
 
@@ -54,13 +54,13 @@ _POINTS = (
         ambiguous=True,
     ),
     Point("sending-settled", "after the outcome's commit", "sending", "workers.sending:_write"),
-    Point("sweeper-recovering", "in the middle of a sweep", "sweeper", "workers.sweeper:Sweeper._recover", chance=0.3),
+    Point("sweeper-recovering", "in the middle of a sweep", "sweeper", "workers.sweeper:Sweeper._recover"),
 )
 
 
 def _play(point: Point) -> Callable[[Run], str]:
     def play(run: Run) -> str:
-        give_crash(run, point.process, point=point.name, target=point.target, before=point.before, chance=point.chance)
+        give_crash(run, point.process, point=point.name, target=point.target, before=point.before, calls=point.calls)
         run.start()
         with run.loaded():
             time.sleep(12)

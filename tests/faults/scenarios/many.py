@@ -92,12 +92,7 @@ def _hanging(run: Run) -> None:
 
 def _rest_waits(run: Run) -> bool:
     """Whether all is done but what a paused dataset holds back, which is expected from now on."""
-    waiting = run.rows(
-        "select case when d.has_value then d.event_id else t.click_id end as name from deliveries d"
-        " join conversions c on c.id = d.conversion_id join touchpoints t on t.id = c.touchpoint_id"
-        " join datasets s on s.id = d.dataset_id where s.pause_reason = 'by_hand' and d.state = 'pending'"
-    )
-    run.expected = Expected(pending=frozenset(row["name"] for row in waiting))
+    run.expected = Expected(pending=run.names("s.pause_reason = 'by_hand' and d.state = 'pending'"))
     return run.is_idle()
 
 

@@ -73,6 +73,28 @@ def redis_full(run: Run) -> str:
     return f"{refused} refusals, {_answered_in_time(run)}"
 
 
+@scenario("redis-refusing")
+def redis_refusing(run: Run) -> str:
+    """READONLY as after a failover, clients killed, clients paused: one after the other."""
+    run.start()
+    with run.loaded(), run.servers.redis() as client:
+        time.sleep(1)
+        client.replicaof("127.0.0.1", "1")
+        time.sleep(4)
+        client.replicaof("no", "one")
+        killed = 0
+        for _ in range(5):
+            time.sleep(run.rng.uniform(0.3, 0.8))
+            killed += client.client_kill_filter(_type="normal", skipme=True)
+        client.client_pause(4000)
+        time.sleep(5)
+        refused = client.info("stats")["total_error_replies"]
+    run.require(refused and killed, "nothing was refused or killed")
+    run.drain()
+    _none_exited(run)
+    return f"{refused} refusals, {killed} clients killed, {_answered_in_time(run)}"
+
+
 @scenario("redis-away", quick=True)
 def redis_away(run: Run) -> str:
     """Valkey down from before the start to the end: the sweeper does all the work."""
