@@ -38,9 +38,10 @@ time_machine.travel(datetime.now(UTC) + timedelta(seconds={seconds}), tick=True)
 
 
 def give_crash(run: Run, process: str, *, point: str, target: str, before: bool = False, calls: int = 8) -> None:
-    """Has a process kill itself at one of its first `calls` calls of `target` ("package.module:function"), before or after it.
+    """Has a process kill itself at one of its first `calls` calls of `target`, before or after it.
 
-    With a class, "package.module:Class.method". Each crash leaves a line in the file `crashes` of the state folder.
+    It is named "package.module:function" or "package.module:Class.method". Each crash leaves a line in the file
+    `crashes` of the state folder.
     """
     place, _, function = target.partition(":")
     if "." in function:

@@ -13,7 +13,7 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the work, as the call before or after which the process kills itself at one of its first `calls` passes."""
+    """A point of the work: the call before or after which the process kills itself, at one of its first `calls`."""
 
     name: str
     says: str
