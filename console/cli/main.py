@@ -31,6 +31,7 @@ COMMANDS = {
     "preview": "console.cli.preview:preview_",
     "webhooks": "console.cli.webhooks:webhooks",
     "webhook": "console.cli.webhooks:webhook",
+    "reconcile": "console.cli.reconcile:reconcile",
 }
 
 

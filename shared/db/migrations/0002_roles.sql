@@ -29,8 +29,10 @@ grant insert on audit_log to ctwa_worker;
 grant delete on contacts, webhooks, webhooks_default to ctwa_worker;
 grant execute on function make_webhook_days(date, integer), drop_webhook_days(date) to ctwa_worker;
 
--- The console manages set-up, repairs deliveries, and writes down who did what. It can't change history.
+-- The console manages set-up, repairs deliveries, fetches missed webhooks, and writes down who did what. It can't change
+-- history.
 grant select on all tables in schema public to ctwa_console;
 grant insert, update on credentials, datasets, channels to ctwa_console;
 grant update on deliveries, webhooks to ctwa_console;
+grant insert on webhooks to ctwa_console;
 grant insert on audit_log to ctwa_console;
