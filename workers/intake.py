@@ -28,6 +28,7 @@ from shared.logs import get_logger
 from shared.providers import PROVIDERS
 from shared.providers.base import Parsed, Request, UnparsableError
 from shared.queue import Work
+from workers.automatic import Report, store_automatic_events
 from workers.identities import Sender
 from workers.leads import AdMessage, store_leads
 from workers.metrics import CLAIMED_WEBHOOKS, MESSAGES, WEBHOOKS
@@ -177,8 +178,14 @@ def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Seq
         for key, row_id in rows.items()
         if fresh[key][1].message_class is not MessageClass.ORGANIC
     ]
-    ready = store_leads(conn, ads, now=server_time(conn))
-    results = [_result(one, found, rows) for one in read]
+    now = server_time(conn)
+    ready = store_leads(conn, ads, now=now)
+    unknown: dict[UUID, int] = {}
+    for one in read:
+        stored = store_automatic_events(conn, _reports(one), now=now)
+        ready += stored.ready
+        unknown[one.webhook.id] = stored.unknown
+    results = [_result(one, found, rows, unknown[one.webhook.id]) for one in read]
     finish_webhooks(conn, token, results)
     _count(read, results, [fresh[key][1] for key in rows])
     return ready
@@ -232,6 +239,15 @@ def _ad_message(row_id: int, contact_id: int, read: ReadWebhook, message: Messag
     )
 
 
+def _reports(read: ReadWebhook) -> list[Report]:
+    if read.parsed is None or read.channel is None:
+        return []
+    return [
+        Report(channel=read.channel, event=event, received_at=read.webhook.received_at)
+        for event in read.parsed.automatic_events
+    ]
+
+
 def _row(one: tuple[ReadWebhook, Message], contact_id: int) -> NewMessage:
     read, message = one
     assert read.channel is not None
@@ -250,7 +266,10 @@ def _row(one: tuple[ReadWebhook, Message], contact_id: int) -> NewMessage:
 
 
 def _result(
-    one: ReadWebhook, found: dict[MessageKey, tuple[ReadWebhook, Message]], rows: dict[MessageKey, int]
+    one: ReadWebhook,
+    found: dict[MessageKey, tuple[ReadWebhook, Message]],
+    rows: dict[MessageKey, int],
+    unknown_messages: int,
 ) -> IntakeResult:
     """What is written on the webhook: how many messages it held, and how many of them were known already."""
     webhook = one.webhook
@@ -265,7 +284,7 @@ def _result(
         messages=len(keys),
         automatic_events=len(one.parsed.automatic_events),
         duplicates=len(keys) - fresh,
-        ignored=dict(one.parsed.ignored),
+        ignored={**one.parsed.ignored, **({"unknown_message": unknown_messages} if unknown_messages else {})},
     )
 
 

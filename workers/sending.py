@@ -143,6 +143,7 @@ def _build(claim: Claim, profile: DatasetProfile) -> tuple[Part, list[Outcome]]:
             value=delivery.value,
             currency=delivery.currency,
             order_id=delivery.order_id,
+            automatic=delivery.automatic,
         )
         reason = validate_event(event, profile, now=claim.now)
         if is_aged(delivery.event_time, claim.now):

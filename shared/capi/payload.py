@@ -47,6 +47,8 @@ class OutgoingEvent:
     order_id: str | None
     contents: tuple[Mapping[str, Any], ...] | None = None
     custom_data: Mapping[str, Any] | None = None
+    #: Meta detected it itself (https://developers.facebook.com/documentation/business-messaging/whatsapp/embedded-signup/automatic-events-api).
+    automatic: bool = False
 
     def __repr__(self) -> str:
         return f"OutgoingEvent(event_name={self.event_name!r}, event_id={self.event_id!r})"
@@ -84,6 +86,10 @@ class _UserData(Schema):
     page_id = fields.String(validate=validate.Regexp(r"[0-9]+\Z"))
 
 
+class _OutcomeData(Schema):
+    outcome_type = fields.String(required=True, validate=validate.Equal("automatic_events"))
+
+
 class _Event(Schema):
     """What may go out. marshmallow refuses every field that is not named here."""
 
@@ -94,6 +100,7 @@ class _Event(Schema):
     messaging_channel = fields.String(validate=validate.Equal("whatsapp"))
     user_data = fields.Nested(_UserData, required=True)
     custom_data = fields.Nested(_CustomData)
+    messaging_outcome_data = fields.Nested(_OutcomeData)
 
 
 _EVENT = _Event()
@@ -117,6 +124,8 @@ def build_event(event: OutgoingEvent, dataset: DatasetProfile) -> dict[str, Any]
             built["user_data"]["whatsapp_business_account_id"] = dataset.waba_id
         else:
             built["user_data"]["page_id"] = dataset.page_id
+    if event.automatic:
+        built["messaging_outcome_data"] = {"outcome_type": "automatic_events"}
     if custom_data := _custom_data(event):
         built["custom_data"] = custom_data
     if faults := _EVENT.validate(built):

@@ -123,6 +123,7 @@ class IntakeChannel:
     dataset_id: int | None
     dataset_meta_id: str | None
     dataset_sending: str | None
+    dataset_automatic_policy: str | None
     dataset_unknown_policy: dict[str, Literal["resend", "hold"]] | None
 
 
@@ -133,7 +134,7 @@ def intake_channels(conn: psycopg.Connection[Any], ids: Sequence[int]) -> dict[i
             """
             select c.id, c.workspace, c.provider, c.post_policy, c.is_test or coalesce(d.is_test, false) as is_test,
                    c.dataset_id, d.meta_id as dataset_meta_id, d.sending as dataset_sending,
-                   d.unknown_policy as dataset_unknown_policy
+                   d.unknown_policy as dataset_unknown_policy, d.automatic_policy as dataset_automatic_policy
             from channels c left join datasets d on d.id = c.dataset_id where c.id = any(%s)
             """,
             [list(ids)],

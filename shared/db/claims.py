@@ -36,6 +36,8 @@ class ClaimedDelivery:
     value: Decimal | None
     currency: str | None
     order_id: str | None
+    #: Detected by Meta itself, and to be reported as such.
+    automatic: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,8 @@ def leased_deliveries(conn: psycopg.Connection[Any], token: UUID) -> list[Claime
         cursor.execute(
             """
             select d.id, d.event_name, d.event_id, d.event_time, d.has_value, d.attempts, d.retries, d.not_received,
-                   d.resent, d.batch_cap, t.click_id, c.value, c.currency, c.order_id
+                   d.resent, d.batch_cap, t.click_id, c.value, c.currency, c.order_id,
+                   c.source = 'meta_automatic' as automatic
             from deliveries d join conversions c on c.id = d.conversion_id
                  left join touchpoints t on t.id = c.touchpoint_id
             where d.state = 'sending' and d.lease_token = %s order by d.event_time, d.id

@@ -165,3 +165,17 @@ def counts_by_state(conn: psycopg.Connection[Any]) -> list[dict[str, Any]]:
             " order by state, reason nulls first, is_test"
         )
         return cursor.fetchall()
+
+
+def withhold_duplicates(conn: psycopg.Connection[Any], touchpoint_id: int, event_name: str) -> int:
+    """Holds back our own events of this name and touchpoint that are not sent yet: Meta counts them itself."""
+    return conn.execute(
+        """
+        update deliveries d set state = 'skipped', reason = 'meta_automatic', next_attempt_at = null,
+               finished_at = now(), updated_at = now()
+        from conversions c
+        where c.id = d.conversion_id and c.touchpoint_id = %s and c.event_name = %s and c.source <> 'meta_automatic'
+          and d.state = 'pending'
+        """,
+        [touchpoint_id, event_name],
+    ).rowcount

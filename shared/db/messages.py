@@ -137,3 +137,46 @@ def insert_touchpoints(conn: psycopg.Connection[Any], touchpoints: Sequence[NewT
             if row is not None:
                 found[touchpoint.message_id] = int(row[0])
     return found
+
+
+@dataclass(frozen=True)
+class TouchpointOf:
+    """Whose a message is, and the ad message it goes back to, if there is one. Ids are our rows'."""
+
+    message_id: int
+    contact_id: int
+    touchpoint_id: int | None
+    click_hash: str | None
+
+
+def touchpoint_of_message(
+    conn: psycopg.Connection[Any], key: MessageKey, *, click_hash: str | None, before: datetime
+) -> TouchpointOf | None:
+    """The touchpoint that a message of an ongoing chat goes back to; None if we don't have the message.
+
+    That is the contact's touchpoint of this click, or else the last ad message up to `before`.
+    """
+    row = conn.execute(
+        """
+        select m.id, coalesce(c.merged_into, c.id), t.id, t.click_hash
+        from messages m join contacts c on c.id = m.contact_id
+        left join lateral (
+            select t.id, t.click_hash from touchpoints t
+            where t.contact_id in (select p.id from contacts p where p.id = coalesce(c.merged_into, c.id)
+                                   or p.merged_into = coalesce(c.merged_into, c.id))
+              and t.class <> 'post' and t.occurred_at <= %(before)s
+            order by t.click_hash is not distinct from %(hash)s::text desc, t.occurred_at desc limit 1
+        ) t on true
+        where m.channel_id = %(channel)s and m.message_id = %(message)s
+        """,
+        {"channel": key[0], "message": key[1], "hash": click_hash, "before": before},
+    ).fetchone()
+    return TouchpointOf(*row) if row else None
+
+
+def complete_touchpoint(conn: psycopg.Connection[Any], touchpoint_id: int, click_id: str, click_hash: str) -> None:
+    """Gives a touchpoint the click id that its message lacked."""
+    conn.execute(
+        "update touchpoints set click_id = %s, click_hash = %s, class = 'ad' where id = %s and click_id is null",
+        [click_id, click_hash, touchpoint_id],
+    )

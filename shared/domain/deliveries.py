@@ -139,14 +139,17 @@ def birth(
     in_scope: bool = True,
     duplicate: bool = False,
     may_send: bool = True,
+    counted_by_meta: bool = False,
 ) -> tuple[State, str | None]:
     """The first state of a delivery and the reason code for it (None when it is simply pending).
 
     `in_scope` is false for what the channel does not report, `may_send` when the source of the conversion
-    lacks the permission. What is never to be sent is skipped even when it is old; dry run is born like live.
+    lacks the permission, `counted_by_meta` is true for what Meta detected itself. What is never to be sent is
+    skipped even when it is old; dry run is born like live.
     """
     withheld = (
         ("duplicate", duplicate),
+        ("meta_automatic", counted_by_meta),
         ("unattributed", not attributed),
         ("no_click_id", not has_click_id),
         ("scope", not in_scope),

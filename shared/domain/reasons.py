@@ -64,6 +64,10 @@ SKIPPED: Mapping[str, Reason] = MappingProxyType(
             "Whoever reported the conversion may not have it sent to Meta.",
             "Give the API key the permission to send, or report the conversion with another key.",
         ),
+        "meta_automatic": _reason(
+            "Meta detected this conversion itself and counts it, so nothing is sent.",
+            "Nothing. The dataset's policy for automatic events can say otherwise.",
+        ),
         "disabled": _reason("Sending is switched off for this dataset.", "Switch sending on for conversions to come."),
     }
 )

@@ -44,6 +44,7 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "status_story": "A status (story), not a message to the business.",
         "statuses": "Delivery receipts (sent, delivered, read, failed, payment).",
         "system": "A notice made by WhatsApp, such as a changed number.",
+        "unknown_message": "An automatic event about a message that never came here.",
         "unparsed": "A shape the provider does not document; the raw body is kept.",
         "user_actions": "Clicks on marketing messages; their click id is of another kind.",
         "user_id_update": "A person's WhatsApp id changed; no message.",

@@ -113,6 +113,7 @@ BIRTHS = [
     (born(in_scope=False), State.SKIPPED, "scope"),
     (born(region_allowed=False), State.SKIPPED, "region"),
     (born(consented=False), State.SKIPPED, "consent"),
+    (born(counted_by_meta=True), State.SKIPPED, "meta_automatic"),
     (born(may_send=False), State.SKIPPED, "no_permission"),
     (born(sending="off"), State.SKIPPED, "disabled"),
     (born(duplicate=True, attributed=False), State.SKIPPED, "duplicate"),
