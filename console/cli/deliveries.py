@@ -47,7 +47,7 @@ def deliveries(
     attempts, next_attempt_at, dry_run_at, accepted_at, finished_at, last_http_status, last_code, last_subcode,
     last_trace_id, last_message, conversion_id, test}. Times are ISO 8601 in UTC, values are text.
     """
-    if ctx.invoked_subcommand is not None:
+    if options.went_to_subcommand(ctx):
         return
     with open_session(ctx).database() as conn:
         which = DeliveryFilter(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from console.errors import InvalidError
 from shared.domain.deliveries import State
@@ -81,6 +82,16 @@ def limit(default: int = 50, *, verb: str = "Print") -> Callable[[Callable[..., 
     return click.option(
         "--limit", type=click.IntRange(1, 10_000), default=default, show_default=True, help=f"{verb} at most so many."
     )
+
+
+def went_to_subcommand(ctx: click.Context) -> bool:
+    """Whether a subcommand does the work. Options before its name would be lost, so they are refused."""
+    if ctx.invoked_subcommand is None:
+        return False
+    lost = [name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if lost:
+        raise click.UsageError(f"Put the options after {ctx.invoked_subcommand}, which has its own.", ctx)
+    return True
 
 
 def confirm(question: str, *, yes: bool) -> None:

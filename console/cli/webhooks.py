@@ -42,7 +42,7 @@ def webhooks(
 
     JSON: a list of what `ctwa webhook --json` prints.
     """
-    if ctx.invoked_subcommand is not None:
+    if options.went_to_subcommand(ctx):
         return
     with open_session(ctx).database() as conn:
         which = WebhookFilter(

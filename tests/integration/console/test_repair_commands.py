@@ -195,6 +195,7 @@ def test_a_retry_takes_the_filters_of_the_list(cli: Cli, world: World, sales: in
     assert moved("1", "3") == 2
     assert moved("1", "3", "--status", "rejected") == 1
     assert "Say which" in cli("deliveries", "retry", "--yes", code=2).stderr
+    assert "after retry" in cli("deliveries", "--dataset", "main", "retry", "1", "--yes", code=2).stderr
     assert "no delivery 77" in cli("deliveries", "retry", "1", "77", "--yes", code=2).stderr
 
 

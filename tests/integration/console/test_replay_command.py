@@ -146,6 +146,7 @@ def test_webhooks_are_chosen_by_id_state_channel_and_time(cli: Cli, world: World
     assert chosen(*ids(cli), "--state", "done") == 1
     assert len(cli.json("webhooks", "--until", "30min")) == 2
     assert "Say which" in cli("webhooks", "replay", "--yes", code=2).stderr
+    assert "after replay" in cli("webhooks", "--channel", "sales", "replay", "--yes", code=2).stderr
     missing = "00000000-0000-7000-8000-000000000000"
     assert missing in cli("webhooks", "replay", ids(cli)[0], missing, "--yes", code=2).stderr
     assert "Nobody is here to ask" in cli("webhooks", "replay", "--state", "done", code=2).stderr
