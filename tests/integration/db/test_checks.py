@@ -14,6 +14,7 @@ BROKEN = {
         "pause_reason = 'token'", "pause_reason = 'token', paused_at = now()",
         "pause_reason = 'token', paused_until = now()", "paused_until = now()", "paused_at = now()",
         "test_event_code = 'TEST1'", "test_event_until = now()",
+        "automatic_policy = 'maybe'",
     ],
     "channels": [
         "key = 'short'", "currency = 'brl'", "currency = 'REAL'", "country = 'BRA'", "post_policy = 'maybe'",
@@ -28,7 +29,8 @@ BROKEN = {
     "touchpoints": ["class = 'organic'", "click_hash = null"],
     "conversions": ["currency = 'brl'", "source = 'other'", "value = 1"],
     "deliveries": [
-        "event_id = ''", "event_id = repeat('x', 513)", "state = 'other', next_attempt_at = null", "batch_cap = 0", "batch_cap = 1001",
+        "event_id = ''", "event_id = repeat('x', 513)", "state = 'other', next_attempt_at = null",
+        "batch_cap = 0", "batch_cap = 1001",
         "state = 'sending', next_attempt_at = null", "lease_token = gen_random_uuid()", "lease_until = now()",
         "state = 'sending', next_attempt_at = null, lease_token = gen_random_uuid()",
         "next_attempt_at = null", "state = 'unknown', reason = 'x', next_attempt_at = null", "unknown_since = now()",
