@@ -1,5 +1,6 @@
 """Intake: claims stored webhooks, reads each with its adapter, and writes what they say in one transaction."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,13 +79,41 @@ def _drain_once(runtime: Runtime, *, days: int, crashed_first: bool = False) -> 
     CLAIMED_WEBHOOKS.observe(len(claimed))
     # Several workers drain side by side while there is more.
     runtime.bell.ring(Work.INTAKE)
+    try:
+        ready = _work_on(runtime, token, claimed)
+    except psycopg.Error as error:
+        if is_nobodys_fault(error):
+            log.warning("intake failed, its webhooks are due again", error=type(error).__name__, webhooks=len(claimed))
+            _release(runtime, token)
+        raise
+    if ready:
+        runtime.bell.ring(Work.SENDING)
+    return len(claimed)
+
+
+def _work_on(runtime: Runtime, token: UUID, claimed: Sequence[ClaimedWebhook]) -> int:
     with runtime.pool.connection() as conn:
         channels = intake_channels(conn, sorted({webhook.source_id for webhook in claimed}))
     alone = len(claimed) == 1
     read = [_read(webhook, channels.get(webhook.source_id), runtime.secret_ring, alone=alone) for webhook in claimed]
-    if _store(runtime, token, read):
-        runtime.bell.ring(Work.SENDING)
-    return len(claimed)
+    return _store(runtime, token, read)
+
+
+def is_nobodys_fault(error: psycopg.Error) -> bool:
+    """Whether Postgres, the way to it or its schema is to blame, and surely no webhook.
+
+    https://www.postgresql.org/docs/current/errcodes-appendix.html. A webhook whose lease runs out counts as having
+    crashed intake; while tables are locked, or a migration is missing, all would, and would be rejected one by one.
+    """
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(("08", "42", "53", "55", "57P"))
+
+
+def _release(runtime: Runtime, token: UUID) -> None:
+    # Where this fails too, the leases run out: that happens a dozen times before it costs a webhook anything.
+    with contextlib.suppress(psycopg.Error), runtime.pool.connection() as conn:
+        release_webhooks(conn, token)
 
 
 def _claim(runtime: Runtime, token: UUID, *, days: int, crashed_first: bool) -> list[ClaimedWebhook]:
