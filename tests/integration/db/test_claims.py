@@ -238,8 +238,13 @@ def test_no_statement_that_runs_all_day_reads_a_crowded_table_from_end_to_end(cr
     assert slow == {}
 
 
-def test_a_paused_datasets_backlog_is_neither_claimed_nor_counted(crowded):
-    assert deliveries.delivery_backlog(crowded).waiting == 100
-    tokens = [claim(crowded), claim(crowded)]
-    assert sum(len(claimed_ids(crowded, token)) for token in tokens) == 100
-    assert deliveries.delivery_backlog(crowded).waiting == 0
+def test_a_paused_datasets_backlog_is_neither_claimed_nor_counted(conn):
+    channel = add_channel(conn)
+    add_deliveries(conn, add_dataset(conn, "paused", paused=True), channel, 200)
+    add_deliveries(conn, add_dataset(conn, "active"), channel, 100)
+    conn.commit()
+    assert deliveries.delivery_backlog(conn).waiting == 100
+    tokens = [claim(conn), claim(conn)]
+    assert sum(len(claimed_ids(conn, token)) for token in tokens) == 100
+    assert deliveries.delivery_backlog(conn).waiting == 0
+    assert claim(conn) is None
