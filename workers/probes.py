@@ -60,7 +60,10 @@ def _record(runtime: Runtime, dataset_id: int, result: str) -> str:
 
 def _resume(runtime: Runtime, dataset_id: int, name: str) -> None:
     with runtime.pool.connection() as conn:
-        resume_dataset(conn, dataset_id)
+        # While the probe was under way a person may have paused it for reasons of their own.
+        resumed = resume_dataset(conn, dataset_id, only=PROBEABLE)
+    if not resumed:
+        return
     runtime.bell.ring(Work.SENDING)
     log.info("dataset resumed", dataset=name, by="probe")
 

@@ -17,6 +17,7 @@ from shared.capi.answers import Answer
 from shared.capi.payload import (
     DatasetProfile,
     OutgoingEvent,
+    PayloadError,
     build_body,
     build_event,
     redact_body,
@@ -151,7 +152,12 @@ def _build(claim: Claim, profile: DatasetProfile) -> tuple[Part, list[Outcome]]:
         elif reason is not None:
             unfit.append(Outcome(id=delivery.id, state="rejected", reason=reason))
         else:
-            part.append((delivery, build_event(event, profile)))
+            try:
+                part.append((delivery, build_event(event, profile)))
+            except (PayloadError, TypeError, ValueError) as error:
+                # Ours to mend; until then it must not keep the others of its claim from being sent.
+                log.error("event cannot be built", delivery_id=delivery.id, error=type(error).__name__)
+                unfit.append(Outcome(id=delivery.id, state="rejected", reason="event_cannot_be_built"))
     return part, unfit
 
 

@@ -1,6 +1,6 @@
 """The `datasets` table: where Meta takes events, whether we may send there now, and if not, why."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -146,15 +146,16 @@ def pause_dataset(
     )
 
 
-def resume_dataset(conn: psycopg.Connection[Any], dataset_id: int) -> bool:
-    """Ends a pause and forgets past failures; False if there was no pause."""
+def resume_dataset(conn: psycopg.Connection[Any], dataset_id: int, *, only: Collection[str] | None = None) -> bool:
+    """Ends a pause, of these reasons `only` if given, and forgets past failures; False if there was no such pause."""
     cursor = conn.execute(
         """
         update datasets set pause_reason = null, pause_detail = null, paused_at = null, paused_until = null,
                failures = 0, pauses = 0, updated_at = now()
-        where id = %s and pause_reason is not null
+        where id = %(id)s and pause_reason is not null
+          and (%(only)s::text[] is null or pause_reason = any(%(only)s::text[]))
         """,
-        [dataset_id],
+        {"id": dataset_id, "only": None if only is None else list(only)},
     )
     return cursor.rowcount == 1
 

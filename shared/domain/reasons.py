@@ -90,6 +90,10 @@ HELD_UP: Mapping[str, Reason] = MappingProxyType(
 
 OUR_CHECKS: Mapping[str, Reason] = MappingProxyType(
     {
+        "event_cannot_be_built": _reason(
+            "The event does not fit the form that Meta wants, which our checks should have found.",
+            "Report it with the version in use; `ctwa deliveries retry` sends it once it is mended.",
+        ),
         "event_name_not_allowed": _reason(
             "Meta has no messaging event of this name.", "Use one of the 14 event names, in exact case."
         ),

@@ -52,3 +52,17 @@ def test_a_dataset_is_probed_once_an_hour_and_more_often_while_its_token_is_dead
     assert probe_due(world.runtime) == {}
     world.execute("update datasets set pause_reason = 'token', paused_at = now(), paused_until = '9999-12-31'")
     assert probe_due(world.runtime) == {"main": "ok"}
+
+
+def test_a_pause_that_a_person_makes_during_a_probe_stays(world):
+    world.add_dataset()
+    world.execute("update datasets set pause_reason = 'token', paused_at = now(), paused_until = '9999-12-31'")
+    probe = world.graph.probe
+
+    def probe_while_somebody_pauses(*arguments):
+        world.execute("update datasets set pause_reason = 'by_hand'")
+        return probe(*arguments)
+
+    world.graph.probe = probe_while_somebody_pauses
+    assert probe_due(world.runtime) == {"main": "ok"}
+    assert world.dataset()["pause_reason"] == "by_hand"

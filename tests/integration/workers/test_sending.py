@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from shared.capi.answers import no_answer, not_sent
+from shared.capi.payload import PayloadError, build_event
 from shared.db.claims import claim_deliveries, count_attempts, leased_deliveries, recover_deliveries
 from shared.db.datasets import pause_dataset
 from shared.db.deliveries import resend_unknown
@@ -414,3 +415,18 @@ def test_an_answer_that_comes_after_a_person_paused_the_dataset_does_not_take_it
     world.graph.script.append(answer)
     world.send()
     assert (world.dataset()["pause_reason"], world.dataset()["pause_detail"]) == ("by_hand", "stop")
+
+
+def test_an_event_that_cannot_be_built_keeps_no_other_from_being_sent(world, monkeypatch):
+    ready(world, 3)
+    culprit = world.deliveries()[1]["event_id"]
+
+    def build(event, profile):
+        if event.event_id == culprit:
+            raise PayloadError("a defect of ours")
+        return build_event(event, profile)
+
+    monkeypatch.setattr("workers.sending.build_event", build)
+    world.send()
+    assert world.states() == ["accepted", "rejected", "accepted"]
+    assert world.deliveries()[1]["reason"] == "event_cannot_be_built"
