@@ -176,7 +176,8 @@ def test_samples_arrive_signed_as_their_provider_signs_and_each_is_new(
 
     def answer(request: WebRequest) -> Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        received.append(Request(headers=headers, body=request.get_data(), url=request.url))
+        # The receiver, too, takes the URL that the provider was given for the one that was called.
+        received.append(Request(headers=headers, body=request.get_data(), url=channel["webhook_url"]))
         return Response("taken")
 
     httpserver.expect_request(f"/webhooks/{channel['key']}", method="POST").respond_with_handler(answer)
@@ -187,7 +188,9 @@ def test_samples_arrive_signed_as_their_provider_signs_and_each_is_new(
     assert all(PROVIDERS[provider].verify(request, channel["secrets"]) for request in received)
     messages = [message for request in received for message in PROVIDERS[provider].parse(request).messages]
     assert len({message.message_id for message in messages}) == 3
-    assert len({message.referral.click_id for message in messages if message.referral}) == 3
+    clicks = {message.referral.click_id for message in messages if message.referral and message.referral.click_id}
+    # Some providers hand no click id on at all.
+    assert len(clicks) == (3 if PROVIDERS[provider].click_id_paths else 0)
 
 
 def test_a_receiver_that_refuses_or_is_away_is_a_problem(cli: Cli, httpserver: HTTPServer) -> None:

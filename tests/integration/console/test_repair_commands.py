@@ -83,7 +83,7 @@ def test_resolving_says_what_is_missing_and_warns_of_a_value_sent_twice(cli: Cli
 STAYING = {
     "accepted": ("state = 'accepted', accepted_at = now(), finished_at = now(), next_attempt_at = null", ""),
     "sending": (
-        "state = 'sending', lease_token = gen_random_uuid(), lease_until = 'infinity', next_attempt_at = null",
+        "state = 'sending', lease_token = gen_random_uuid(), lease_until = '2999-01-01', next_attempt_at = null",
         "",
     ),
     "unknown": (UNKNOWN, ""),
