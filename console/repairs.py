@@ -14,8 +14,8 @@ from shared.db.repairs import Resolution, hurry, reinstate, resolve_unknown, why
 from shared.db.results import DeliveryFilter, DeliveryRow, list_deliveries
 from shared.domain.deliveries import EXPIRES_AFTER
 
-AGAIN = "goes again"
-HURRIED = "due now"
+AGAIN = "again"
+HURRIED = "hurried"
 STAYS = "stays"
 
 WHY_IT_STAYS: Mapping[str, str] = MappingProxyType(
@@ -49,7 +49,8 @@ class Resolved:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Deliveries that were alike before a retry, and what it makes of them; `why` is a code of WHY_IT_STAYS."""
+    """Deliveries that were alike before a retry, and what it makes of them: `becomes` is AGAIN, HURRIED, or STAYS with
+    a code of WHY_IT_STAYS in `why`."""
 
     state: str
     reason: str | None

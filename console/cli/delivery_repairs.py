@@ -9,7 +9,7 @@ from console.cli import options
 from console.cli.context import Session, session
 from console.cli.render import money, print_json, print_table
 from console.errors import InvalidError
-from console.repairs import STAYS, WHY_IT_STAYS, Resolved, Retried, resolve, retry
+from console.repairs import AGAIN, HURRIED, STAYS, WHY_IT_STAYS, Resolved, Retried, resolve, retry
 from console.setup.channels import channel_named
 from console.setup.datasets import dataset_named
 from shared.db.repairs import Resolution
@@ -19,6 +19,7 @@ from shared.queue import Work
 
 #: What a retry looks at unless it is told: the rest is done, or not for it to decide.
 _RETRIED = (State.REJECTED.value, State.SKIPPED.value, State.PENDING.value)
+_SHOWN = {AGAIN: "goes again", HURRIED: "due now", STAYS: "stays"}
 _ID = click.IntRange(min=1)
 
 
@@ -101,8 +102,8 @@ def retry_(
 
     Says first what would happen, then asks. Saying it again changes nothing more.
 
-    JSON: {dry_run, moved, limit_reached, groups: [{state, reason, becomes: goes again|due now|stays, why, words,
-    count}]}; state and reason are what they were.
+    JSON: {dry_run, moved, limit_reached, groups: [{state, reason, becomes: again|hurried|stays, why, words, count}]};
+    state and reason are what they were.
     """
     if not (ids or states or reason or dataset or channel or since):
         raise InvalidError("Say which: ids, or a filter such as --status rejected or --dataset NAME.")
@@ -140,7 +141,13 @@ def _echo(result: Retried) -> None:
     print_table(
         ("COUNT", "STATE", "REASON", "", "WHY"),
         [
-            (group.count, group.state, group.reason, group.becomes, WHY_IT_STAYS[group.why] if group.why else " ")
+            (
+                group.count,
+                group.state,
+                group.reason,
+                _SHOWN[group.becomes],
+                WHY_IT_STAYS[group.why] if group.why else " ",
+            )
             for group in result.groups
         ],
         empty="There are no such deliveries.",
@@ -159,7 +166,6 @@ def _retried(result: Retried, *, dry_run: bool) -> dict[str, Any]:
         "moved": result.moved,
         "limit_reached": result.limited,
         "groups": [
-            {**group.__dict__, "words": WHY_IT_STAYS[group.why] if group.becomes == STAYS and group.why else None}
-            for group in result.groups
+            {**group.__dict__, "words": WHY_IT_STAYS[group.why] if group.why else None} for group in result.groups
         ],
     }

@@ -128,10 +128,10 @@ def test_a_delivery_that_may_not_go_again_stays_and_says_why(cli: Cli, world: Wo
 @pytest.mark.parametrize(
     ("delivery", "becomes"),
     [
-        (REJECTED, "goes again"),
-        (f"{SKIPPED} 'no_click_id'", "goes again"),
-        (f"{SKIPPED} 'disabled'", "goes again"),
-        ("next_attempt_at = now() + interval '1 hour'", "due now"),
+        (REJECTED, "again"),
+        (f"{SKIPPED} 'no_click_id'", "again"),
+        (f"{SKIPPED} 'disabled'", "again"),
+        ("next_attempt_at = now() + interval '1 hour'", "hurried"),
     ],
 )
 def test_a_delivery_that_may_go_again_does_once(
@@ -145,8 +145,8 @@ def test_a_delivery_that_may_go_again_does_once(
     [line] = audited(cli)
     assert line == {
         "action": "deliveries.retry",
-        "again": [1] if becomes == "goes again" else [],
-        "hurried": [1] if becomes == "due now" else [],
+        "again": [1] if becomes == "again" else [],
+        "hurried": [1] if becomes == "hurried" else [],
     }
     before = snapshot(cli)
     assert cli.json("deliveries", "retry", "1", "--yes")["moved"] == 0
@@ -163,7 +163,7 @@ def test_a_retry_in_bulk_says_by_reason_what_moves_and_what_stays_and_a_dry_run_
     planned = cli.json("deliveries", "retry", "--dataset", "main", "--dry-run")
     assert snapshot(cli) == before
     assert [(group["becomes"], group["why"], group["count"]) for group in planned["groups"]] == [
-        ("goes again", None, 2),
+        ("again", None, 2),
         ("stays", "too_old", 1),
     ]
     assert "too old for Meta" in cli("deliveries", "retry", "--status", "rejected", "--dry-run").output
@@ -209,7 +209,7 @@ def test_two_skipped_deliveries_of_one_fact_do_not_both_go(cli: Cli, world: Worl
     )
     groups = cli.json("deliveries", "retry", "--reason", "disabled", "--yes")["groups"]
     assert sorted((group["becomes"], group["why"]) for group in groups) == [
-        ("goes again", None),
+        ("again", None),
         ("stays", "another_stands_for_it"),
     ]
 
