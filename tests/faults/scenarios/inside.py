@@ -49,7 +49,7 @@ _POINTS = (
         "workers.sending:write_answer",
     ),
     Point("sending-settled", "after the outcome's commit", "sending", "workers.sending:_write"),
-    Point("sweeper-recovering", "in the middle of a sweep", "sweeper", "workers.sweeper:Sweeper._recover"),
+    Point("sweeper-recovering", "in the middle of a sweep", "sweeper", "shared.db.claims:recover_deliveries"),
 )
 
 
