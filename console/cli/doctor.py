@@ -30,7 +30,7 @@ def doctor(session: Session, /, name: str | None, metrics: str | None, as_json: 
     and says what to do and where. Exit code 1 unless all are ok.
 
     JSON: {ok, channels: [{channel, provider, findings: [{check, severity, words, next_step, where}], traffic:
-    {seconds_ago, had_messages, had_ads, webhooks, with_messages, messages, duplicates, ignored: {reason: count},
+    {seconds_ago, had_messages, had_ads, webhooks, read, with_messages, messages, duplicates, ignored: {reason: count},
     rejected: {reason: count}, classes: {class: count}, blank, flags: {flag: count}}}], receiver: [finding]}.
     """
     ring = session.secret_ring()

@@ -92,12 +92,12 @@ def _arrivals(facts: ChannelFacts) -> Iterator[Finding]:
 def _subscription(facts: ChannelFacts) -> Iterator[Finding]:
     """Webhooks come, and no message is ever in them."""
     traffic = facts.traffic
-    if traffic.webhooks < ENOUGH_WEBHOOKS or traffic.messages:
+    if traffic.read < ENOUGH_WEBHOOKS or traffic.messages:
         return
     most = sorted(traffic.ignored.items(), key=lambda item: -item[1])[:3]
     held = "; ".join(f"{count} {reason} ({IGNORED.get(reason, '?').rstrip('.')})" for reason, count in most)
-    foreign = sum(traffic.ignored.get(reason, 0) for reason in _FOREIGN) * 2 >= traffic.webhooks
-    words = f"{traffic.webhooks} webhooks came in the last day and held no message from a person: {held or 'nothing'}."
+    foreign = sum(traffic.ignored.get(reason, 0) for reason in _FOREIGN) * 2 >= traffic.read
+    words = f"{traffic.read} webhooks were read in the last day and held no message from a person: {held or 'nothing'}."
     if foreign:
         next_step = (
             f"They don't look like {facts.provider.title}'s. Is this channel's provider right, and does only this"
@@ -156,7 +156,8 @@ def refusals(acknowledged: float, refused: Mapping[str, float]) -> Finding:
     if unproven >= ENOUGH_WEBHOOKS and share >= REFUSED_SHARE:
         step = (
             "Enter the channel's secret at the provider again. The receiver's log names the channel: webhook refused,"
-            " reason=not_authentic, channel_id."
+            " reason=not_authentic, channel_id. A second webhook that sends no secret (Evolution's global one) looks"
+            " the same."
         )
         return Finding(check="refused", severity=Severity.WARN, words=words, next_step=step)
     return Finding(check="refused", severity=Severity.OK, words=words)

@@ -19,8 +19,9 @@ _POSTED = "w.source = 'channel' and w.source_id = any(%(ids)s) and w.headers ->>
 class ChannelTraffic:
     """What is stored of one channel's traffic. Rows of test channels count like any others.
 
-    A day's worth: `webhooks` that came, `with_messages` of them that held any, `messages` in them, `duplicates` of
-    these that were known already, `ignored` reason -> count (webhooks without messages are kept for some hours only).
+    A day's worth: `webhooks` that came, `read` of them by intake, `with_messages` of those that held any, `messages` in
+    them, `duplicates` of these that were known already, `ignored` reason -> count (webhooks without messages are kept
+    for some hours only).
     A week's worth: `rejected` webhooks by reason, `classes` of messages, `blank` messages whose content never came
     (kind `unknown`), `flags` of touchpoints. `seconds_ago` is the age of the last webhook, None if none is kept;
     `had_messages` and `had_ads` go back as far as messages and touchpoints are kept.
@@ -31,6 +32,7 @@ class ChannelTraffic:
     had_messages: bool = False
     had_ads: bool = False
     webhooks: int = 0
+    read: int = 0
     with_messages: int = 0
     messages: int = 0
     duplicates: int = 0
@@ -52,7 +54,8 @@ from channels c where c.id = any(%(ids)s)
 """
 
 _DAY = f"""
-select w.source_id as channel_id, count(*) as webhooks, count(*) filter (where w.messages > 0) as with_messages,
+select w.source_id as channel_id, count(*) as webhooks, count(*) filter (where w.state = 'done') as read,
+       count(*) filter (where w.messages > 0) as with_messages,
        coalesce(sum(w.messages), 0)::bigint as messages, coalesce(sum(w.duplicates), 0)::bigint as duplicates
 from webhooks w where {_POSTED} and w.received_at > now() - interval '1 day' group by w.source_id
 """
@@ -100,6 +103,7 @@ def channel_traffic(conn: psycopg.Connection[Any], ids: Sequence[int]) -> dict[i
             had_messages=one.had_messages,
             had_ads=one.had_ads,
             webhooks=day.webhooks,
+            read=day.read,
             with_messages=day.with_messages,
             messages=day.messages,
             duplicates=day.duplicates,

@@ -20,6 +20,7 @@ WELL: dict[str, Any] = {
     "had_messages": True,
     "had_ads": True,
     "webhooks": 60,
+    "read": 60,
     "with_messages": 50,
     "messages": 50,
     "ignored": {"statuses": 10},
@@ -76,7 +77,15 @@ def test_every_provider_has_its_hints() -> None:
     assert all(hints.where and hints.subscribe and hints.twice for hints in HINTS.values())
 
 
-NOTHING = {"seconds_ago": None, "had_messages": False, "had_ads": False, "webhooks": 0, "messages": 0, "classes": {}}
+NOTHING = {
+    "seconds_ago": None,
+    "had_messages": False,
+    "had_ads": False,
+    "webhooks": 0,
+    "read": 0,
+    "messages": 0,
+    "classes": {},
+}
 NO_ADS = {"had_ads": False, "classes": {"organic": 30}}
 
 
@@ -90,7 +99,7 @@ NO_ADS = {"had_ads": False, "classes": {"organic": 30}}
         ({"seconds_ago": 25 * HOUR, "webhooks": 0}, "arrivals", "warn", "1 day, 1:00:00 old"),
         ({"seconds_ago": None, "webhooks": 0}, "arrivals", "warn", "None is kept any more"),
         (
-            {**NOTHING, "seconds_ago": 9.0, "webhooks": 5, "ignored": {"statuses": 5}},
+            {**NOTHING, "seconds_ago": 9.0, "webhooks": 5, "read": 5, "ignored": {"statuses": 5}},
             "subscription",
             "fail",
             "5 statuses (Delivery receipts",
@@ -133,7 +142,9 @@ def test_a_fault_gives_one_finding_with_what_to_do(
         {"classes": {"organic": 29}, "had_ads": False},
         {"classes": {"organic": 400, "post": 1}},
         {"classes": {"ad": 2, "ad_without_click_id": 2}},
-        {"webhooks": 4, "messages": 0},
+        {"webhooks": 4, "read": 4, "messages": 0},
+        # Intake has not read them yet.
+        {"webhooks": 60, "read": 0, "messages": 0},
         {"messages": 100, "duplicates": 30},
         {"messages": 9, "duplicates": 4, "provider": "evolution"},
         # Everything known already is a replay, not a second subscription.
@@ -174,7 +185,7 @@ def test_whapi_is_asked_for_ads_that_it_could_not_decrypt() -> None:
 
 
 def test_webhooks_of_something_else_point_at_the_provider_of_the_channel() -> None:
-    [finding] = told(facts(**{**NOTHING, "seconds_ago": 9.0, "webhooks": 8, "ignored": {"unparsed": 8}}))
+    [finding] = told(facts(**{**NOTHING, "seconds_ago": 9.0, "webhooks": 8, "read": 8, "ignored": {"unparsed": 8}}))
     assert "Is this channel's provider right" in str(finding.next_step)
 
 
