@@ -59,7 +59,7 @@ class Delivery:
 _DELIVERIES = """
 select d.event_id, d.state, d.reason, d.has_value, d.resent, t.click_id,
        exists (select from attempts a where a.delivery_id = d.id
-               and (a.finished_at is null or a.outcome in ('no_answer', 'unknown'))) as was_unknown
+               and (a.finished_at is null or a.outcome = 'no_answer')) or d.resent > 0 as was_unknown
 from deliveries d join conversions c on c.id = d.conversion_id left join touchpoints t on t.id = c.touchpoint_id
 """
 

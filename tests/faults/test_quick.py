@@ -1,7 +1,5 @@
 """The faults that matter most, on every change. `make faults` plays all of them."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.faults.catalogue import SCENARIOS
@@ -11,17 +9,6 @@ from tests.faults.table import as_line
 
 #: A fault that misses proves nothing, so it is tried again with other dice.
 _SEEDS = range(1, 4)
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """The servers of all scenarios of this module."""
-    opened = Servers(tmp_path_factory.mktemp("faults"))
-    try:
-        opened.open()
-        yield opened
-    finally:
-        opened.close()
 
 
 @pytest.mark.timeout(300)
