@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from console.errors import ConflictError, NotFoundError
-from console.setup.datasets import dataset_named, profile_of
+from console.setup.datasets import dataset_named
 from console.trace import explain_delivery
 from shared.capi.payload import (
     OutgoingEvent,
@@ -16,7 +16,7 @@ from shared.capi.payload import (
     redact_body,
     validate_event,
 )
-from shared.db.datasets import Dataset
+from shared.db.datasets import Dataset, profile_of
 from shared.db.results import DeliveryRow, deliveries_named
 from shared.db.traces import AttemptRow, Trace, find_trace
 from shared.domain.deliveries import State, is_aged
@@ -44,7 +44,10 @@ def preview(conn: psycopg.Connection[Any], reference: str) -> dict[str, Any]:
     dataset = dataset_named(conn, delivery.dataset)
     attempt = trace.attempts[-1] if trace.attempts and delivery.state in _WENT_OUT else None
     event = _event(delivery, trace)
+    body = _sent(attempt, delivery.event_id) if attempt else _built(event, dataset)
     code = _verdict(event, dataset, now=attempt.started_at if attempt else datetime.now(UTC))
+    if body is None and code is None:
+        code = "event_cannot_be_built"
     why = explain_delivery(conn, delivery)
     return {
         "id": delivery.id,
@@ -52,7 +55,7 @@ def preview(conn: psycopg.Connection[Any], reference: str) -> dict[str, Any]:
         "state": delivery.state,
         "state_words": why.words,
         "sent_at": attempt and attempt.started_at,
-        "body": _sent(attempt, delivery.event_id) if attempt else _built(event, dataset),
+        "body": body,
         "verdict": code or "ok",
         "words": explain(code).words if code else _FINE,
         "next_step": explain(code).next_step if code else why.next_step,
