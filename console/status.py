@@ -7,11 +7,11 @@ from typing import Any
 
 import psycopg
 
-from console.setup.datasets import explained_pause, profile_of, test_mode_of
+from console.setup.datasets import explained_pause, test_mode_of
 from shared.capi.payload import dataset_problem
 from shared.capi.versions import VersionState, check_version
 from shared.db.channels import all_channels
-from shared.db.datasets import Dataset, all_datasets
+from shared.db.datasets import Dataset, all_datasets, profile_of
 from shared.db.deliveries import counts_by_state, delivery_backlog
 from shared.db.heartbeats import heartbeats
 from shared.db.results import (

@@ -6,7 +6,7 @@ from shared.capi.answers import PauseReason
 from shared.capi.payload import DatasetProfile, dataset_problem
 from shared.crypto import CannotDecrypt, KeyRing
 from shared.db.credentials import Credential
-from shared.db.datasets import Dataset
+from shared.db.datasets import Dataset, profile_of
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,7 @@ class Access:
 
 def open_access(ring: KeyRing, dataset: Dataset, credential: Credential | None) -> Access | NoAccess:
     """How to call Meta for this dataset. `ring` is TOKEN_KEYS'."""
-    profile = DatasetProfile(
-        profile="guide" if dataset.profile == "guide" else "whatsapp", waba_id=dataset.waba_id, page_id=dataset.page_id
-    )
+    profile = profile_of(dataset)
     problem = dataset_problem(profile)
     if problem is not None:
         return NoAccess(PauseReason.LINK, problem)

@@ -55,6 +55,12 @@ _FIELDS = (
         help="What becomes of an EVENT whose outcome is unknown; one with a value is held. EVENT= takes it back.",
     ),
     click.option(
+        "--automatic",
+        type=click.Choice(["show", "instead", "echo", "ignore"]),
+        help="Conversions that Meta detected itself: show keeps them and sends nothing, instead also holds our own "
+        "event back, echo reports them as Meta's own, ignore keeps nothing.",
+    ),
+    click.option(
         "--test-event-code",
         metavar="CODE",
         help="Shows events in Events Manager's test tab. Meta counts them all the same, so it ends by itself.",
@@ -153,8 +159,8 @@ def show(session: Session, name: str, as_json: bool) -> None:
     """Show the dataset NAME: its settings, its pause and what to do, its channels, its deliveries.
 
     JSON: {name, meta_id, kind, profile, waba_id, page_id, credential, sending, batch_max, in_flight_max,
-    unknown: {event name: resend|hold}, test_event_code, test_event_until, test, test_mode: null or {until, words,
-    next_step}, pause: null or {reason, words, next_step, detail, since, until}, probed_at, probe_result,
+    unknown: {event name: resend|hold}, automatic, test_event_code, test_event_until, test, test_mode: null or {until,
+    words, next_step}, pause: null or {reason, words, next_step, detail, since, until}, probed_at, probe_result,
     channels: [name], deliveries: {state: count}}.
     """
     with session.database() as conn:

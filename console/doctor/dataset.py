@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from console.doctor.findings import ChannelFacts, Check, Finding, Severity
-from console.setup.datasets import explained_pause, profile_of
+from console.setup.datasets import explained_pause
 from shared.capi.payload import dataset_problem
-from shared.db.datasets import Dataset
+from shared.db.datasets import Dataset, profile_of
 from shared.domain.reasons import explain
 
 

@@ -10,7 +10,6 @@ import psycopg
 from console.errors import ConflictError, InvalidError, NotFoundError
 from console.setup.credentials import credential_named
 from console.setup.schemas import DatasetSchema, load
-from shared.capi.payload import DatasetProfile
 from shared.db import audit
 from shared.db.credentials import all_credentials
 from shared.db.datasets import (
@@ -139,17 +138,11 @@ def described(conn: psycopg.Connection[Any], dataset: Dataset) -> dict[str, Any]
         "batch_max": dataset.batch_max,
         "in_flight_max": dataset.in_flight_max,
         "unknown": dataset.unknown_policy,
+        "automatic": dataset.automatic_policy,
         "test_event_code": dataset.test_event_code,
         "test_event_until": dataset.test_event_until,
         "test": dataset.is_test,
     }
-
-
-def profile_of(dataset: Dataset) -> DatasetProfile:
-    """The contract a dataset speaks."""
-    return DatasetProfile(
-        profile="guide" if dataset.profile == "guide" else "whatsapp", waba_id=dataset.waba_id, page_id=dataset.page_id
-    )
 
 
 def test_mode_of(dataset: Dataset) -> dict[str, Any] | None:
@@ -216,9 +209,14 @@ def _auditable(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+#: Fields whose column has another name.
+_RENAMED = frozenset({"credential", "test", "unknown", "automatic"})
+
+
 def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    columns = {field: value for field, value in said.items() if field not in ("credential", "test", "unknown")}
+    columns = {field: value for field, value in said.items() if field not in _RENAMED}
     columns["unknown_policy"] = said["unknown"]
+    columns["automatic_policy"] = said["automatic"]
     columns["credential_id"] = credential_named(conn, said["credential"]).id if said["credential"] else None
     columns["is_test"] = said["test"]
     return columns

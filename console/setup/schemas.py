@@ -125,6 +125,7 @@ class _DatasetEntry(_Strict):
     credential = _Text(load_default=None, allow_none=True)
     sending = _Switch(load_default="on", validate=validate.OneOf(["on", "off", "dry-run"]))
     batch_max = fields.Integer(load_default=50, strict=True, validate=validate.Range(min=1, max=1000))
+    automatic = fields.String(load_default="show", validate=validate.OneOf(["show", "instead", "echo", "ignore"]))
     in_flight_max = fields.Integer(load_default=2, strict=True, validate=validate.Range(min=1, max=16))
     test_event_code = _Text(load_default=None, allow_none=True, validate=_WORD)
     test_event_until = _Moment(load_default=None, allow_none=True)

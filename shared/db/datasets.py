@@ -10,6 +10,8 @@ from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from shared.capi.payload import DatasetProfile
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
@@ -27,6 +29,8 @@ class Dataset:
     batch_max: int
     in_flight_max: int
     unknown_policy: dict[str, Literal["resend", "hold"]]
+    #: What becomes of conversions that Meta detected itself: show, instead, echo or ignore.
+    automatic_policy: str
     test_event_code: str | None
     test_event_until: datetime | None
     #: Whether the code is still sent, by Postgres's clock. Meta counts such events, our totals don't.
@@ -44,9 +48,16 @@ class Dataset:
     probe_result: str | None
 
 
+def profile_of(dataset: Dataset) -> DatasetProfile:
+    """The contract a dataset speaks."""
+    return DatasetProfile(
+        profile="guide" if dataset.profile == "guide" else "whatsapp", waba_id=dataset.waba_id, page_id=dataset.page_id
+    )
+
+
 _COLUMNS = (
     "id, name, meta_id, kind, profile, waba_id, page_id, credential_id, sending, batch_max, in_flight_max,"
-    " unknown_policy, test_event_code, test_event_until,"
+    " unknown_policy, automatic_policy, test_event_code, test_event_until,"
     " coalesce(test_event_until > now(), false) as test_mode, is_test, pause_reason, pause_detail, paused_at,"
     " nullif(paused_until, '9999-12-31') as paused_until, failures, pauses, probed_at,"
     " probe_result"
@@ -83,7 +94,7 @@ def datasets_of_credential(conn: psycopg.Connection[Any], credential_id: int) ->
 
 _CHANGEABLE = (
     "name", "meta_id", "kind", "profile", "waba_id", "page_id", "credential_id", "sending", "batch_max",
-    "in_flight_max", "unknown_policy", "test_event_code", "test_event_until", "is_test",
+    "in_flight_max", "unknown_policy", "automatic_policy", "test_event_code", "test_event_until", "is_test",
 )  # fmt: skip
 
 

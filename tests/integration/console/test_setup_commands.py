@@ -71,6 +71,7 @@ def test_a_dataset_shows_everything_it_was_given(cli: Cli) -> None:
         "batch_max": 7,
         "in_flight_max": 2,
         "unknown": {"Lead": "hold"},
+        "automatic": "show",
         "test_event_code": None,
         "test_event_until": None,
         "test": False,
@@ -96,6 +97,13 @@ def test_setting_a_dataset_changes_only_what_is_said_and_empty_clears(cli: Cli) 
     cli("datasets", "set", "main", "--waba-id", "77", "--page-id", "", "--in-flight-max", "4")
     assert cli.json("datasets", "show", "main") == {**before, "waba_id": "77", "page_id": None, "in_flight_max": 4}
     assert "Nothing to change" in cli("datasets", "set", "main", "--waba-id", "77").output
+
+
+def test_the_policy_for_what_meta_detected_itself_is_set_and_shown(cli: Cli) -> None:
+    add_dataset(cli)
+    cli("datasets", "set", "main", "--automatic", "echo")
+    assert cli.json("datasets", "show", "main")["automatic"] == "echo"
+    assert [row["automatic_policy"] for row in cli.rows("select automatic_policy from datasets")] == ["echo"]
 
 
 def test_policies_for_unknown_outcomes_are_set_one_by_one_and_taken_back(cli: Cli) -> None:
