@@ -21,7 +21,6 @@ from shared.providers.base import Parsed, Request, UnparsableError
 #: Only these have been read, and can be read again.
 REPLAYABLE = ("rejected", "done")
 #: From what says least of an ad to what says most, as intake ranks them.
-_RANK = (MessageClass.ORGANIC, MessageClass.POST, MessageClass.AD_WITHOUT_CLICK_ID, MessageClass.AD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +46,7 @@ class _Found:
         for message in parsed.messages:
             key = (channel_id, message.message_id)
             best = self.classes.get(key, message.message_class)
-            self.classes[key] = max(best, message.message_class, key=_RANK.index)
+            self.classes[key] = max(best, message.message_class, key=lambda cls: cls.rank)
 
 
 def webhooks_to_replay(conn: psycopg.Connection[Any], which: WebhookFilter, *, limit: int) -> list[WebhookRow]:
@@ -78,7 +77,7 @@ def forecast(conn: psycopg.Connection[Any], ring: KeyRing, rows: Sequence[Webhoo
     upgraded = Counter(
         (stored[key].message_class, cls.value)
         for key, cls in found.classes.items()
-        if key in stored and _RANK.index(cls) > _RANK.index(MessageClass(stored[key].message_class))
+        if key in stored and cls.rank > MessageClass(stored[key].message_class).rank
     )
     return Forecast(
         webhooks=len(rows),

@@ -43,7 +43,6 @@ DRAIN_SECONDS = 8
 CRASHED_FIRST_EVERY = 4
 #: Crashed so often while alone, a webhook is the culprit.
 LONE_CRASHES_TO_REJECT = 5
-_RANK = [MessageClass.ORGANIC, MessageClass.POST, MessageClass.AD_WITHOUT_CLICK_ID, MessageClass.AD]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,17 +225,13 @@ def _best_of_each(read: Sequence[ReadWebhook]) -> dict[MessageKey, tuple[ReadWeb
     for one in read:
         for message in one.parsed.messages if one.parsed else ():
             key = (one.webhook.source_id, message.message_id)
-            if key not in best or _rank(message.message_class) > _rank(best[key][1].message_class):
+            if key not in best or message.message_class.rank > best[key][1].message_class.rank:
                 best[key] = (one, message)
     return best
 
 
 def _says_more(message: Message, known: KnownMessage | None) -> bool:
-    return known is None or _rank(message.message_class) > _rank(MessageClass(known.message_class))
-
-
-def _rank(message_class: MessageClass) -> int:
-    return _RANK.index(message_class)
+    return known is None or message.message_class.rank > MessageClass(known.message_class).rank
 
 
 def _contacts(

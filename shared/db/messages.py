@@ -8,6 +8,8 @@ from uuid import UUID
 
 import psycopg
 
+from shared.domain.messages import LEAST_TO_MOST
+
 #: A provider's message id is unique within its channel only.
 MessageKey = tuple[int, str]
 
@@ -89,8 +91,7 @@ def upsert_messages(conn: psycopg.Connection[Any], messages: Sequence[NewMessage
         select * from unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],
                              %s::timestamptz[], %s::uuid[], %s::timestamptz[], %s::boolean[])
         on conflict (channel_id, message_id) do update set class = excluded.class
-        where array_position(array['organic', 'post', 'ad_without_click_id', 'ad'], excluded.class)
-            > array_position(array['organic', 'post', 'ad_without_click_id', 'ad'], m.class)
+        where array_position(%s::text[], excluded.class) > array_position(%s::text[], m.class)
         returning m.channel_id, m.message_id, m.id
         """,
         [
@@ -104,6 +105,8 @@ def upsert_messages(conn: psycopg.Connection[Any], messages: Sequence[NewMessage
             [message.webhook_id for message in ordered],
             [message.webhook_received_at for message in ordered],
             [message.is_test for message in ordered],
+            [cls.value for cls in LEAST_TO_MOST],
+            [cls.value for cls in LEAST_TO_MOST],
         ],
     ).fetchall()
     return {(channel_id, message_id): row_id for channel_id, message_id, row_id in rows}

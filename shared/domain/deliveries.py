@@ -32,7 +32,6 @@ BACKOFF_BASE_SECONDS = 10
 BACKOFF_CAP_SECONDS = 3600
 OUTAGE_AFTER = 5
 SINGLES_THAT_DECIDE = 3
-REINSTATABLE_SKIPS = frozenset({"no_click_id", "unattributed", "consent"})
 
 
 class State(StrEnum):

@@ -59,6 +59,14 @@ class MessageClass(StrEnum):
     AD_WITHOUT_CLICK_ID = "ad_without_click_id"
     POST = "post"
 
+    @property
+    def rank(self) -> int:
+        """How much the class says of an ad: a message that is announced twice keeps the higher one."""
+        return LEAST_TO_MOST.index(self)
+
+
+LEAST_TO_MOST = (MessageClass.ORGANIC, MessageClass.POST, MessageClass.AD_WITHOUT_CLICK_ID, MessageClass.AD)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Referral:

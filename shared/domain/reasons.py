@@ -90,10 +90,6 @@ HELD_UP: Mapping[str, Reason] = MappingProxyType(
 
 OUR_CHECKS: Mapping[str, Reason] = MappingProxyType(
     {
-        "event_cannot_be_built": _reason(
-            "The event does not fit the form that Meta wants, which our checks should have found.",
-            "Report it with the version in use; `ctwa deliveries retry` sends it once it is mended.",
-        ),
         "event_name_not_allowed": _reason(
             "Meta has no messaging event of this name.", "Use one of the 14 event names, in exact case."
         ),
@@ -131,6 +127,10 @@ OUR_CHECKS: Mapping[str, Reason] = MappingProxyType(
 
 OUTCOMES: Mapping[str, Reason] = MappingProxyType(
     {
+        "event_cannot_be_built": _reason(
+            "The event does not fit the form that Meta wants, which our checks should have found.",
+            "Report it with the version in use; `ctwa deliveries retry` sends it once it is mended.",
+        ),
         "not_sent": _reason("No connection to Meta came about, so nothing was sent.", _BY_ITSELF),
         "no_answer": _reason("The request left and no answer came, so Meta may have it or not.", _COMPARE),
         "answer_unreadable": _reason("Meta answered with success, but no count of events could be read.", _COMPARE),

@@ -41,6 +41,7 @@ def a_dataset(**changes: Any) -> Dataset:
     values: dict[str, Any] = {
         "id": 1, "name": "main", "meta_id": "1", "kind": "whatsapp", "profile": "whatsapp", "waba_id": "2",
         "page_id": None, "credential_id": 1, "sending": "on", "batch_max": 50, "in_flight_max": 2, "unknown_policy": {},
+        "automatic_policy": "show",
         "test_event_code": None, "test_event_until": None, "test_mode": False, "is_test": False, "pause_reason": None,
         "pause_detail": None, "paused_at": None, "paused_until": None, "failures": 0, "pauses": 0, "probed_at": None,
         "probe_result": "ok",
