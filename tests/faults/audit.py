@@ -151,11 +151,11 @@ def _count_states(found: Findings, deliveries: Mapping[str, Delivery], times: Ma
 def _check_rows(
     conn: psycopg.Connection[Any], found: Findings, posts: Sequence[Post], purchases: Collection[str]
 ) -> None:
-    """No lease is left behind, and there is one delivery for each click and purchase, and no other."""
-    for table, state in (("webhooks", "claimed"), ("deliveries", "sending")):
+    """Nothing is left unread or leased, and there is one delivery for each click and purchase, and no other."""
+    for table, state in (("webhooks", "new"), ("webhooks", "claimed"), ("deliveries", "sending")):
         row = conn.execute(f"select count(*) from {table} where state = %s", [state]).fetchone()
-        if row != (0,):
-            found.problems.append(f"{row} {table} are still leased")
+        if row is None or row[0]:
+            found.problems.append(f"{row} {table} are still {state}")
     clicks = {post.click_id for post in posts if post.click_id}
     row = conn.execute("select count(*), count(distinct event_id) from deliveries where state <> 'skipped'").fetchone()
     assert row is not None

@@ -104,7 +104,7 @@ def test_a_lease_that_is_left_behind_is_a_problem(conn: Conn, purchases: list[st
         [purchases[0]],
     )
 
-    assert any("leased" in problem for problem in _audit(conn, purchases, _events(*purchases)).problems)
+    assert any("still sending" in problem for problem in _audit(conn, purchases, _events(*purchases)).problems)
 
 
 def test_personal_data_in_a_log_is_found(tmp_path: Any) -> None:
