@@ -39,8 +39,9 @@ down: $(STAMP) ## Stops the local stack
 status: $(STAMP) ## Says how the running stack is
 	@$(BIN)/ctwa status
 
-test: $(STAMP) ## Runs the tests (unit, integration, end to end)
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## Runs the tests: unit, fuzz and integration side by side, then the whole stack and faults
+	@$(BIN)/python -m pytest -q tests/unit tests/fuzz tests/integration -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -q tests/e2e tests/faults
 
 faults: $(STAMP) ## Kills, freezes and cuts everything, and counts what is lost (half an hour)
 	@$(BIN)/python -m tests.faults $(FAULTS)

@@ -14,6 +14,12 @@ from shared.local.postgres import running_postgres
 from shared.local.valkey import running_valkey
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """A name for bytes in test ids: ciphertexts and gzip differ from run to run, and names must not."""
+    del config
+    return f"{argname} of {len(val)} bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Postgres of this test session, with a migrated template database that tests are cloned from."""

@@ -64,7 +64,13 @@ def test_bytes_that_were_never_sealed_do_not_open(junk):
 @pytest.mark.parametrize("make", [lambda keys: KeyRing(keys, name="HASH_KEYS"), HashRing])
 @pytest.mark.parametrize(
     "bad",
-    ["", "short", "not base64 at all, but long enough to be a key?", "é" * 43 + "=", NEW[:-8]],
+    [
+        "",
+        "short",
+        "not base64 at all, but long enough to be a key?",
+        "é" * 43 + "=",
+        pytest.param(NEW[:-8], id="cut short"),
+    ],
 )
 def test_a_malformed_key_is_named_by_ring_and_position_and_never_shown(make, bad):
     with pytest.raises(KeyRingError, match="HASH_KEYS: key 2") as caught:
