@@ -21,6 +21,8 @@ from shared.logs import get_logger
 
 log = get_logger(__name__)
 
+#: While webhooks come faster than they are committed, a batch is given this long to grow: fewer commits, less work.
+_GATHER_SECONDS = 0.002
 #: In a flood, not every commit has its line in the log: writing it would cost more than the commit.
 _LINE_SECONDS = 0.05
 
@@ -104,6 +106,7 @@ class Inbox:
         #: None is the sign to close.
         self._waiting: SimpleQueue[Ticket | None] = SimpleQueue()
         self._left: list[Ticket] = []
+        self._flooded = False
         self._closing = False
         self._spool_is_full = False
         self._next_line_at = 0.0
@@ -138,6 +141,8 @@ class Inbox:
         found, self._left = self._left, []
         if not found:
             found = [ticket for ticket in (self._waiting.get(),) if ticket]
+            if self._flooded:
+                time.sleep(_GATHER_SECONDS)
         while found and len(found) < MAX_ROWS:
             try:
                 ticket = self._waiting.get_nowait()
@@ -149,7 +154,7 @@ class Inbox:
                 break
             found.append(ticket)
         length = batch_length([ticket.webhook for ticket in found])
-        self._left = found[length:]
+        self._left, self._flooded = found[length:], length > 1
         return found[:length]
 
     def _store(self, batch: Sequence[Ticket]) -> None:
