@@ -13,7 +13,7 @@ from console.cli.context import Session, session
 from console.cli.render import plain, print_json
 from console.errors import InvalidError, UnavailableError
 from console.samples import Sent, best_sample, make_samples, post_sample, signed_headers
-from console.setup.channels import channel_named, webhook_url
+from console.setup.channels import channel_named, test_channel_of, webhook_url
 from shared.db.channels import Channel
 from shared.db.datasets import dataset_by_id
 from shared.providers.samples import list_samples
@@ -21,7 +21,8 @@ from shared.settings import Settings
 
 
 @click.command("send-sample")
-@click.option("--channel", "name", required=True, metavar="NAME", help="The channel to post to (name or URL key).")
+@click.option("--channel", "name", metavar="NAME", help="The channel to post to (name or URL key).")
+@click.option("--provider", metavar="NAME", help="Instead of --channel: the test channel of this provider.")
 @click.option(
     "--case",
     metavar="CASE",
@@ -41,7 +42,8 @@ from shared.settings import Settings
 def send_sample(
     session: Session,
     /,
-    name: str,
+    name: str | None,
+    provider: str | None,
     case: str | None,
     file: Path | None,
     count: int,
@@ -61,10 +63,12 @@ def send_sample(
     """
     if file and (case or click_id or phone):
         raise InvalidError("--file is posted as it is; --case, --click-id and --phone don't go with it.")
+    if (name is None) == (provider is None):
+        raise InvalidError("Where to? Give --channel, or --provider for the test channel of a provider.")
     settings = session.settings("SECRET_KEYS")
     ring = session.secret_ring()
     with session.database() as conn:
-        channel = channel_named(conn, name)
+        channel = channel_named(conn, name) if name else test_channel_of(conn, str(provider))
         if not (live or list_cases):
             _refuse_real_leads(conn, channel, settings)
     if list_cases:

@@ -15,6 +15,7 @@ from shared.crypto import KeyRing
 from shared.db import audit
 from shared.db.channels import (
     Channel,
+    all_channels,
     channel_by,
     insert_channel,
     open_secrets,
@@ -185,6 +186,17 @@ def channel_named(conn: psycopg.Connection[Any], key_or_name: str) -> Channel:
     if channel is None:
         raise NotFoundError("There is no such channel. `ctwa channels list` names those there are.")
     return channel
+
+
+def test_channel_of(conn: psycopg.Connection[Any], provider: str) -> Channel:
+    """The first test channel of a provider, by name. Raises NotFoundError."""
+    for channel in all_channels(conn):
+        if channel.provider == provider and channel.is_test and channel.enabled:
+            return channel
+    raise NotFoundError(
+        f"There is no test channel of {provider!r}. `ctwa up` brings one for each provider; so does"
+        f" `ctwa channels add NAME --provider {provider} --test`."
+    )
 
 
 def described(conn: psycopg.Connection[Any], channel: Channel) -> dict[str, Any]:

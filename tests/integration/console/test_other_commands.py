@@ -266,3 +266,13 @@ def test_what_came_from_outside_cannot_steer_a_terminal(cli: Cli) -> None:
     ):
         output = cli(*args, code=1 if args == ("status",) else 0).output
         assert not any(character in output for character in "\x1b\x07\x9b\u202e"), args
+
+
+def test_a_provider_stands_for_its_test_channel(cli: Cli, httpserver: HTTPServer) -> None:
+    cli("channels", "add", "a live one", "--provider", "whapi")
+    send = ("send-sample", "--provider", "whapi", "--case", "organic", "--url", httpserver.url_for(""))
+    assert "no test channel" in cli(*send, code=2).stderr
+    cli("channels", "add", "trial", "--provider", "whapi", "--test")
+    httpserver.expect_request(f"/webhooks/{cli.json('channels', 'show', 'trial')['key']}").respond_with_data("")
+    assert "HTTP 200" in cli(*send).output
+    assert "--provider" in cli("send-sample", code=2).stderr
