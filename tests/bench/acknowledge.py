@@ -48,7 +48,11 @@ def main(seconds: int, rounds: int, connections: int, threads: str) -> None:
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed: apt-get install wrk")
     counts = [int(count) for count in threads.split(",")]
-    variants = {CEILING: ("wsgi", 1, BARE), "receiver": ("asgi", 1, "receiver.server:load")}
+    variants = {
+        CEILING: ("wsgi", 1, BARE),
+        "bare view, event loop": ("asginl", 1, "tests.bench.variants:bare_event_loop"),
+        "receiver": ("asgi", 1, "receiver.server:load"),
+    }
     for count in counts:
         variants[f"bare view, {count} threads"] = ("wsgi", count, BARE)
         variants[f"commit each, {count} threads"] = ("wsgi", count, "tests.bench.variants:commit_each")
@@ -183,16 +187,21 @@ def _measure(
 
 
 def _print(results: dict[str, list[Run]]) -> None:
+    """Geometric means of the ratios within each round."""
     ceiling = results[CEILING]
     commits = [runs for name, runs in results.items() if name.startswith("commit")]
     best_commit = max(commits, key=lambda runs: geometric_mean([run.rate for run in runs]))
-    print(f"{'variant':28} {'req/s':>8} {'of bare':>8} {'x commit':>9} {'CPU of bare':>12}")
+    print(f"{'variant':28} {'req/s':>8} {'of best bare':>13} {'of own bare':>12} {'x commit':>9} {'CPU':>6}")
     for name, runs in results.items():
+        own = "bare view, event loop" if name == "receiver" else f"bare view, {name.rpartition(', ')[2]}"
         rate = geometric_mean([run.rate for run in runs])
-        of_bare = geometric_mean([run.rate / bare.rate for run, bare in zip(runs, ceiling, strict=True)])
-        times = geometric_mean([run.rate / each.rate for run, each in zip(runs, best_commit, strict=True)])
         cpu = median(run.cpu for run in runs) / median(run.cpu for run in ceiling)
-        print(f"{name:28} {rate:8.0f} {of_bare:8.2f} {times:9.2f} {cpu:12.1f}")
+        ratios = [_ratio(runs, others) for others in (ceiling, results[own], best_commit)]
+        print(f"{name:28} {rate:8.0f} {ratios[0]:13.2f} {ratios[1]:12.2f} {ratios[2]:9.2f} {cpu:6.1f}")
+
+
+def _ratio(runs: list[Run], others: list[Run]) -> float:
+    return geometric_mean([run.rate / other.rate for run, other in zip(runs, others, strict=True)])
 
 
 if __name__ == "__main__":

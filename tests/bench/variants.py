@@ -1,6 +1,8 @@
 """What acknowledge.py compares the receiver with, as factories for granian. BENCH_THREADS is the number of threads."""
 
+import io
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +10,7 @@ from flask import Flask, request
 from psycopg_pool import ConnectionPool
 
 from receiver.app import create_app
+from receiver.asgi import Message, Receive, Send, make_environ, run_wsgi
 from receiver.inbox import Sink, ThreadTicket, Ticket
 from receiver.runtime import NEEDS, Runtime
 from shared.db.pool import open_pool
@@ -38,6 +41,25 @@ def bare() -> Flask:
         return ""
 
     return app
+
+
+def bare_event_loop() -> Callable[[Message, Receive, Send], Awaitable[None]]:
+    """The same view, run in an event loop as the receiver's front runs its own."""
+    app = bare()
+
+    async def front(scope: Message, receive: Receive, send: Send) -> None:
+        environ = make_environ(scope)
+        message = await receive()
+        parts = [message["body"]]
+        while message["more_body"]:
+            message = await receive()
+            parts.append(message["body"])
+        environ["wsgi.input"] = io.BytesIO(b"".join(parts))
+        status, headers, content = run_wsgi(app, environ)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    return front
 
 
 def commit_each() -> Flask:
