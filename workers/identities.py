@@ -44,10 +44,11 @@ class Sender:
 
 @dataclass(frozen=True)
 class _Name:
-    """One name of a sender, with the keys it has under every live hash key."""
+    """One name of a sender, with the keys it has under every live hash key. `compared` is the form that is hashed."""
 
     kind: str
     value: str = field(repr=False)
+    compared: str = field(repr=False)
     keys: list[IdentityKey] = field(repr=False)
 
     def owner(self, owners: dict[IdentityKey, int]) -> int | None:
@@ -66,7 +67,9 @@ class Identities:
         names = [self._names(sender) for sender in senders]
         keys = [key for some in names for name in some for key in name.keys]
         owners = find_contacts(conn, keys)
-        certain = contacts_with_bsuid(conn, owners.values()) if owners else set()
+        # Only a BSUID can say that a known number is now somebody else's; most providers have none.
+        has_bsuids = any(some[0].kind == "bsuid" for some in names)
+        certain = contacts_with_bsuid(conn, owners.values()) if owners and has_bsuids else set()
         known = [_known_contact(some, owners, certain) for some in names]
         made = self._make_contacts(conn, senders, names, known)
         wanted: dict[IdentityKey, tuple[int, NewIdentity]] = {}
@@ -76,11 +79,11 @@ class Identities:
                     identity = self._seal(sender.workspace, name)
                     wanted.setdefault(identity.key, (contact or made[some[0].keys[0]], identity))
         owners |= insert_identities(conn, list(wanted.values()))
-        for some in names:
-            _unite(conn, some, owners)
+        changes = sum(_unite(conn, some, owners) for some in names)
         delete_nameless_contacts(conn, list(made.values()))
-        # Merges and moves may have changed who is whose, so the last word is the table's.
-        owners = find_contacts(conn, keys)
+        if changes:
+            # Merges and moves have changed who is whose, so the last word is the table's.
+            owners = find_contacts(conn, keys)
         return [_first_owner(some, owners) for some in names]
 
     def _make_contacts(
@@ -104,14 +107,13 @@ class Identities:
             if value:
                 compared = canonical_phone(value) if kind == "phone" else value
                 candidates = self._hash_ring.candidates(kind, compared)
-                found.append(_Name(kind, value, [(sender.workspace, kind, one.digest) for one in candidates]))
+                found.append(_Name(kind, value, compared, [(sender.workspace, kind, one.digest) for one in candidates]))
         if not found:
             raise LookupError("a message without any name of its sender reached intake")
         return found
 
     def _seal(self, workspace: str, name: _Name) -> NewIdentity:
-        compared = canonical_phone(name.value) if name.kind == "phone" else name.value
-        hashed = self._hash_ring.hash(name.kind, compared)
+        hashed = self._hash_ring.hash(name.kind, name.compared)
         return NewIdentity(
             workspace=workspace,
             kind=name.kind,
@@ -133,9 +135,13 @@ def _known_contact(names: Sequence[_Name], owners: dict[IdentityKey, int], certa
     return None
 
 
-def _unite(conn: psycopg.Connection[Any], names: Sequence[_Name], owners: dict[IdentityKey, int]) -> None:
-    """Makes the names of one message those of one contact: by a merge, or by moving a number that changed hands."""
+def _unite(conn: psycopg.Connection[Any], names: Sequence[_Name], owners: dict[IdentityKey, int]) -> int:
+    """Makes the names of one message those of one contact: by a merge, or by moving a number that changed hands.
+
+    Returns how many merges and moves that took; `owners` follows them.
+    """
     contact = _first_owner(names, owners)
+    changes = 0
     for name in names[1:]:
         other = name.owner(owners)
         if other is None or other == contact:
@@ -144,6 +150,7 @@ def _unite(conn: psycopg.Connection[Any], names: Sequence[_Name], owners: dict[I
         if both_certain and names[0].kind != "bsuid":
             # Two people, and a message that doesn't say which of them wrote: nothing is proven.
             continue
+        changes += 1
         if both_certain:
             for key in name.keys:
                 move_identity(conn, key, contact)
@@ -154,6 +161,7 @@ def _unite(conn: psycopg.Connection[Any], names: Sequence[_Name], owners: dict[I
             owners.update({key: stays for key, owner in owners.items() if owner == goes})
             contact = stays
             _write_down(conn, "contact.merge", of=goes, to=stays, proven_by=(names[0].kind, name.kind))
+    return changes
 
 
 def _write_down(conn: psycopg.Connection[Any], action: str, *, of: int, to: int, proven_by: tuple[str, str]) -> None:
