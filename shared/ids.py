@@ -15,3 +15,11 @@ def uuid7() -> uuid.UUID:
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return uuid.UUID(int=value)
+
+
+def item_id(request_id: uuid.UUID, place: int) -> uuid.UUID:
+    """The id of one item of a request with several, `place` counting from 0.
+
+    Both the door that promises it and the worker that reads the request can tell it, and the request is found by it.
+    """
+    return uuid.UUID(int=request_id.int + place)

@@ -9,6 +9,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from shared.crypto import KeyRing
+from shared.db.workspaces import ensure_workspace
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -71,7 +72,8 @@ def channel_by(conn: psycopg.Connection[Any], key_or_name: str) -> Channel | Non
 
 
 def insert_channel(conn: psycopg.Connection[Any], values: Mapping[str, Any]) -> int:
-    """Adds a channel; its id. `values` holds columns by name; `secrets` sealed."""
+    """Adds a channel, and its workspace if that is new; its id. `values` holds columns by name; `secrets` sealed."""
+    ensure_workspace(conn, values["workspace"])
     row = conn.execute(
         """
         insert into channels (key, name, workspace, provider, secrets, unsigned, dataset_id, currency, country, zone,
@@ -88,6 +90,7 @@ def insert_channel(conn: psycopg.Connection[Any], values: Mapping[str, Any]) -> 
 
 def update_channel(conn: psycopg.Connection[Any], channel_id: int, values: Mapping[str, Any]) -> None:
     """Sets every changeable column of a channel (not its key: a provider posts to it)."""
+    ensure_workspace(conn, values["workspace"])
     conn.execute(
         """
         update channels set name = %(name)s, workspace = %(workspace)s, secrets = %(secrets)s,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -31,7 +32,7 @@ class Migration:
 
 
 def read_migrations() -> list[Migration]:
-    """The migrations shipped with this version, in order. Raises MigrationError for a gap or a bad name."""
+    """The migrations shipped with this version, in order. Raises MigrationError for a double or a bad name."""
     migrations = []
     for entry in files("shared.db").joinpath("migrations").iterdir():
         if not entry.name.endswith(".sql"):
@@ -41,8 +42,9 @@ def read_migrations() -> list[Migration]:
             raise MigrationError(f"{entry.name}: a migration is named like 0001_what_it_does.sql")
         migrations.append(Migration(int(match[1]), entry.name, entry.read_text(encoding="utf-8")))
     migrations.sort(key=lambda migration: migration.number)
-    if [migration.number for migration in migrations] != list(range(1, len(migrations) + 1)):
-        raise MigrationError("migrations must be numbered 0001, 0002, … without gaps or doubles")
+    for earlier, later in pairwise(migrations):
+        if earlier.number == later.number:
+            raise MigrationError(f"two migrations have one number: {earlier.name} and {later.name}")
     return migrations
 
 

@@ -14,10 +14,17 @@ BROKEN = {
         "pause_reason = 'token'", "pause_reason = 'token', paused_at = now()",
         "pause_reason = 'token', paused_until = now()", "paused_until = now()", "paused_at = now()",
         "test_event_code = 'TEST1'", "test_event_until = now()",
-        "automatic_policy = 'maybe'",
+        "automatic_policy = 'maybe'", "attribution_days = 0", "region_policy = 'maybe'", "consent_policy = 'maybe'",
     ],
+    "workspaces": ["name = ''", "click_days = 7"],
+    "api_keys": ["scopes = '{}'"],
+    "submissions": ["kind = 'other'", "source = 'other'", "state = 'other'", "state = 'refused'"],
+    "conversion_changes": ["kind = 'other'", "value = -1", "currency = 'brl'", "source = 'other'", "currency = null"],
+    "contacts": ["country = 'BRA'"],
+    "contact_changes": ["kind = 'other'", "source = 'other'"],
     "channels": [
         "key = 'short'", "currency = 'brl'", "currency = 'REAL'", "country = 'BRA'", "post_policy = 'maybe'",
+        "margin_percent = 101",
     ],
     "webhooks": [
         "source = 'other'", "state = 'other'", "state = 'claimed'", "lease_token = gen_random_uuid()",
@@ -26,8 +33,8 @@ BROKEN = {
     ],
     "contact_identities": ["kind = 'name'"],
     "messages": ["direction = 'up'", "class = 'other'"],
-    "touchpoints": ["class = 'organic'", "click_hash = null"],
-    "conversions": ["currency = 'brl'", "source = 'other'", "value = 1"],
+    "touchpoints": ["class = 'organic'", "click_hash = null", "source = 'other', message_id = null", "message_id = null"],
+    "conversions": ["currency = 'brl'", "source = 'other'", "value = 1", "cost = -1", "rule_version = 1"],
     "deliveries": [
         "event_id = ''", "event_id = repeat('x', 513)", "state = 'other', next_attempt_at = null",
         "batch_cap = 0", "batch_cap = 1001",
@@ -64,6 +71,24 @@ def stocked(conn):
         "insert into touchpoints (message_id, contact_id, channel_id, class, click_id, click_hash, occurred_at)"
         " values (1, 1, 1, 'ad', 'c', 'h', now())"
     )
+    conn.execute(
+        "insert into api_keys (workspace, name, start, hash, scopes, created_by)"
+        " values ('default', 'shop', 'ck_1', 'h', '{conversions}', 'test')"
+    )
+    conn.execute(
+        "insert into submissions (id, workspace, kind, source, webhook_id, webhook_received_at, state)"
+        " values (gen_random_uuid(), 'default', 'conversion', 'api', gen_random_uuid(), now(), 'stored')"
+    )
+    conn.execute(
+        "insert into conversion_changes (id, conversion_id, kind, value, currency, occurred_at, source, business_key)"
+        " select gen_random_uuid(), id, 'refund', 1, 'BRL', now(), 'api', 'r' from conversions"
+    )
+    conn.execute(
+        "insert into contact_changes (contact_id, kind, value, occurred_at, source)"
+        " values (1, 'stage', 'won', now(), 'api')"
+    )
+    conn.execute("insert into first_touches (contact_id, touchpoint_id) values (1, 1)")
+    conn.execute("insert into rules (workspace, name, definition) values ('default', 'qualified', '{}')")
     conn.commit()
     return conn
 
@@ -111,6 +136,15 @@ insert into conversions (id, workspace, contact_id, channel_id, event_name, occu
 insert into deliveries (conversion_id, dataset_id, event_name, business_key, event_id, event_time, state,
                         next_attempt_at)
     select conversion_id, dataset_id, event_name, 'other', 'e', now(), 'pending', now() from deliveries;
+insert into workspaces (name) values ('default');
+insert into api_keys (workspace, name, start, hash, scopes, created_by)
+    values ('default', 'shop', 'ck_2', 'other', '{conversions}', 'test');
+insert into api_keys (workspace, name, start, hash, scopes, created_by)
+    values ('default', 'other', 'ck_3', 'h', '{conversions}', 'test');
+insert into conversion_changes (id, conversion_id, kind, occurred_at, source, business_key)
+    select gen_random_uuid(), id, 'refund', now(), 'csv', 'r' from conversions;
+insert into first_touches (contact_id, touchpoint_id) values (1, 2);
+insert into rules (workspace, name, definition) values ('default', 'qualified', '{}');
 insert into webhooks (id, received_at, source, source_id, method, headers, body, body_bytes)
     select id, received_at, 'channel', 2, 'GET', '{}', '', 0 from webhooks
 """

@@ -27,7 +27,8 @@ def ship(monkeypatch, *texts):
     """This version's migrations, and these after them."""
     shipped = read_migrations()
     extra = [
-        Migration(len(shipped) + n, f"{len(shipped) + n:04d}_extra.sql", text) for n, text in enumerate(texts, start=1)
+        Migration(number, f"{number:04d}_extra.sql", text)
+        for number, text in enumerate(texts, start=shipped[-1].number + 1)
     ]
     monkeypatch.setattr(module, "read_migrations", lambda: [*shipped, *extra])
     return extra
@@ -96,10 +97,8 @@ def test_a_database_that_is_newer_than_this_version_is_left_alone(conn):
         migrate(conn)
 
 
-@pytest.mark.parametrize(
-    "names", [["0001_a.sql", "0003_c.sql"], ["0001_a.sql", "0001_b.sql"], ["1_a.sql"], ["0001_A.sql"]]
-)
-def test_a_gap_a_double_or_a_bad_name_among_the_files_is_refused(tmp_path, monkeypatch, names):
+@pytest.mark.parametrize("names", [["0001_a.sql", "0001_b.sql"], ["1_a.sql"], ["0001_A.sql"]])
+def test_a_double_or_a_bad_name_among_the_files_is_refused(tmp_path, monkeypatch, names):
     folder = tmp_path / "migrations"
     folder.mkdir()
     for name in names:

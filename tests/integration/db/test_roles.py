@@ -17,7 +17,8 @@ from workers.sweeper import Sweeper
 ROLES = ("ctwa_receiver", "ctwa_worker", "ctwa_console")
 TABLES = (
     "credentials", "datasets", "channels", "webhooks", "contacts", "contact_identities", "messages", "touchpoints",
-    "conversions", "deliveries", "capi_requests", "attempts", "audit_log", "heartbeats",
+    "conversions", "deliveries", "capi_requests", "attempts", "audit_log", "heartbeats", "workspaces", "submissions",
+    "rules", "rule_versions", "conversion_changes", "first_touches", "contact_changes", "api_keys",
 )  # fmt: skip
 
 
@@ -46,10 +47,22 @@ RECEIVER, WORKER, CONSOLE = ({role} for role in ROLES)
 STATEMENTS = [
     ("select id, key, provider, secrets, unsigned, enabled from channels", RECEIVER | WORKER | CONSOLE),
     ("select name from channels", WORKER | CONSOLE),
+    ("select id, workspace, hash, scopes, is_test, revoked_at from api_keys", RECEIVER | WORKER | CONSOLE),
+    ("select name, created_by from api_keys", WORKER | CONSOLE),
+    ("update api_keys set last_used_at = now()", WORKER | CONSOLE),
+    ("update api_keys set revoked_at = now()", CONSOLE),
+    ("update rules set enabled = false", CONSOLE),
+    ("update rule_versions set actor = 'x'", set()),
+    ("update conversion_changes set value = 1", WORKER),
+    ("update contact_changes set actor = 'x'", WORKER),
     ("select * from channels", WORKER | CONSOLE),
     ("select 1 from webhooks", WORKER | CONSOLE),
     ("select token from credentials", WORKER | CONSOLE),
-    *[(f"select 1 from {table}", WORKER | CONSOLE) for table in TABLES if table not in ("channels", "webhooks")],
+    *[
+        (f"select 1 from {table}", WORKER | CONSOLE)
+        for table in TABLES
+        if table not in ("channels", "webhooks", "api_keys")
+    ],
     ("update channels set enabled = false", CONSOLE),
     ("update channels set secrets = ''", CONSOLE),
     ("delete from channels", set()),

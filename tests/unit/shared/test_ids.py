@@ -3,7 +3,7 @@
 import time
 import uuid
 
-from shared.ids import uuid7
+from shared.ids import item_id, uuid7
 
 
 def test_an_id_is_a_version_7_uuid_that_says_when_it_was_made():
@@ -24,3 +24,11 @@ def test_ids_sort_by_the_millisecond_they_were_made_in(monkeypatch):
 
 def test_no_two_ids_are_alike():
     assert len({uuid7() for _ in range(10_000)}) == 10_000
+
+
+def test_the_items_of_a_request_have_ids_of_their_own_that_lead_back_to_it():
+    request = uuid7()
+    items = [item_id(request, place) for place in range(500)]
+    assert items[0] == request
+    assert items == sorted(set(items))
+    assert all(request.int <= one.int < request.int + 500 for one in items)
