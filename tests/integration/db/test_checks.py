@@ -33,7 +33,9 @@ BROKEN = {
     ],
     "contact_identities": ["kind = 'name'"],
     "messages": ["direction = 'up'", "class = 'other'"],
-    "touchpoints": ["class = 'organic'", "click_hash = null", "source = 'other', message_id = null", "message_id = null"],
+    "touchpoints": [
+        "class = 'organic'", "click_hash = null", "source = 'other', message_id = null", "message_id = null",
+    ],
     "conversions": ["currency = 'brl'", "source = 'other'", "value = 1", "cost = -1", "rule_version = 1"],
     "deliveries": [
         "event_id = ''", "event_id = repeat('x', 513)", "state = 'other', next_attempt_at = null",
