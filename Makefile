@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status test check faults fuzz format lock clean
+.PHONY: help install demo up down status test check faults bench fuzz format lock clean
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: $(STAMP) ## Runs the tests: unit, fuzz and integration side by side, then 
 
 faults: $(STAMP) ## Kills, freezes and cuts everything, and counts what is lost (half an hour)
 	@$(BIN)/python -m tests.faults $(FAULTS)
+
+bench: $(STAMP) ## Measures speed, cost and memory, and writes docs/performance.md (20 minutes; BENCH=--quick: three, only prints)
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 fuzz: $(STAMP) ## Looks for requests that no adapter can cope with, longer than the tests do (FUZZ_EXAMPLES=2000 each)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz -q --timeout 0

@@ -1,208 +1,216 @@
-"""How fast webhooks are acknowledged, as ratios. By hand: python -m tests.bench.acknowledge (needs wrk).
+"""Acknowledge: how fast webhooks are made durable and answered, beside a bare 200 and the plain recipes.
 
 Every variant runs at the same time; the load goes round them, so that whatever else this machine does hits all alike.
-docs/decisions/0005 has the numbers and what was decided by them.
 """
 
 import os
-import re
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import geometric_mean, median
 
-import click
-import psycopg
+from shared.local.ports import Ports, is_listening
+from shared.local.process import Process
+from tests.bench.bodies import as_request
+from tests.bench.client import Load, post_all
+from tests.bench.harness import Figure, in_turns, ratio
+from tests.bench.results import Found, Part, Sizes, Table, Target
+from tests.bench.rig import DATABASE, product_surroundings, servers_in
+from tests.bench.usage import cpu_seconds
+from tests.faults.keeper import Keeper
+from tests.faults.servers import Servers
 
-from shared.crypto import KeyRing, generate_key
-from shared.db.channels import insert_channel, seal_secrets
-from shared.db.migrate import migrate
-from shared.local.postgres import running_postgres
-from shared.local.valkey import running_valkey
-
-CEILING = "bare view, 1 thread"
-BARE = "tests.bench.variants:bare"
-KEY = "bench-channel-0000000000"
-TOKEN = "bench-token-000000000"
-LUA = f"""
-wrk.method = "POST"
-wrk.body = string.rep("x", 623)
-wrk.headers["Content-Type"] = "application/json"
-wrk.headers["X-Webhook-Secret"] = "{TOKEN}"
-"""
+ROOT = Path(__file__).resolve().parents[2]
+CEILING = "bare 200"
+OURS = "receiver"
+COMMIT = "a commit per request"
+#: Interface, threads and factory of each; all under granian with one worker.
+VARIANTS = {
+    CEILING: ("wsgi", 1, "tests.bench.variants:bare"),
+    "bare 200 in an event loop": ("asginl", 1, "tests.bench.variants:bare_event_loop"),
+    OURS: ("asgi", 1, "receiver.server:load"),
+    COMMIT: ("wsgi", 8, "tests.bench.variants:commit_each"),
+    "task.delay per webhook": ("wsgi", 8, "tests.bench.variants:delay_each"),
+}
+CONNECTIONS = (1, 32, 128)
+_BODY = b"x" * 623
 
 
-@click.command()
-@click.option("--seconds", default=2, show_default=True, help="Length of one run.")
-@click.option("--rounds", default=4, show_default=True, help="How often each variant runs.")
-@click.option("--connections", default=32, show_default=True)
-@click.option("--threads", default="8,16,32,64,128", show_default=True)
-def main(seconds: int, rounds: int, connections: int, threads: str) -> None:
-    """Compare a bare 200, a commit for each request, and the coalescing writer."""
-    if shutil.which("wrk") is None:
-        sys.exit("wrk is not installed: apt-get install wrk")
-    counts = [int(count) for count in threads.split(",")]
-    variants = {
-        CEILING: ("wsgi", 1, BARE),
-        "bare view, event loop": ("asginl", 1, "tests.bench.variants:bare_event_loop"),
-        "receiver": ("asgi", 1, "receiver.server:load"),
-    }
-    for count in counts:
-        variants[f"bare view, {count} threads"] = ("wsgi", count, BARE)
-        variants[f"commit each, {count} threads"] = ("wsgi", count, "tests.bench.variants:commit_each")
-        variants[f"coalescing, {count} threads"] = ("wsgi", count, "receiver.server:load_wsgi")
+class _Variants:
+    """All variants, serving."""
+
+    def __init__(self, servers: Servers, folder: Path) -> None:
+        self.keeper = Keeper(folder / "logs")
+        ports = Ports(folder)
+        self.ports = {name: ports.pick(name) for name in VARIANTS}
+        around = product_surroundings(servers, folder, database=DATABASE)
+        env = {
+            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ},
+            "PYTHONPATH": str(ROOT),
+            "DATABASE_URL": around.receiver_database_url,
+            "REDIS_URL": around.redis_url,
+            "SECRET_KEYS": around.secrets["SECRET_KEYS"],
+            "SPOOL_DIR": str(around.spool_dir),
+            "LOG_LEVEL": "warning",
+        }
+        self._processes = [_server(name, self.ports[name], env, folder) for name in VARIANTS]
+        self._request = as_request(servers.targets[0], _BODY)
+
+    def start(self) -> None:
+        self.keeper.start(*self._processes)
+
+    def load(self, name: str, connections: int, *, seconds: float, rate: float | None = None) -> tuple[Load, float]:
+        """Posts to one variant; the load, and the CPU milliseconds of its process for each request."""
+        before = cpu_seconds([self.keeper.pid(name)])
+        load = post_all(self.ports[name], _for_ever(self._request), connections=connections, seconds=seconds, rate=rate)
+        return load, 1000 * (cpu_seconds([self.keeper.pid(name)]) - before) / len(load.latencies)
+
+
+def _for_ever(request: bytes) -> Iterator[bytes]:
+    while True:
+        yield request
+
+
+def _server(name: str, port: int, env: dict[str, str], folder: Path) -> Process:
+    interface, threads, factory = VARIANTS[name]
+    command = [sys.executable, "-m", "granian", "--interface", interface, "--factory", "--http", "1", "--no-ws"]
+    command += ["--port", str(port), "--workers-kill-timeout", "3", factory]
+    command += ["--blocking-threads", str(threads)] if interface == "wsgi" else []
+    return Process(
+        name=name,
+        command=command,
+        env={**env, "BENCH_THREADS": str(threads)},
+        cwd=folder,
+        ready=lambda: is_listening(port),
+        ready_seconds=60,
+    )
+
+
+@contextmanager
+def _variants(folder: Path) -> Iterator[_Variants]:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        env = _servers(stack, folder)
-        servers = {name: stack.enter_context(_Server(*variant, env)) for name, variant in variants.items()}
-        for server in servers.values():
-            _wait_for(server.port)
-        script = folder / "post.lua"
-        script.write_text(LUA)
-        results = _measure(servers, script, seconds, rounds, connections)
-    _print(results)
+        servers = stack.enter_context(servers_in(folder / "servers"))
+        (folder / "variants" / "metrics").mkdir(parents=True)
+        variants = _Variants(servers, folder / "variants")
+        stack.callback(variants.keeper.close)
+        variants.start()
+        yield variants
 
 
-@dataclass(frozen=True)
-class Run:
-    """Requests a second, and seconds of the worker's CPU for each."""
-
-    rate: float
-    cpu: float
-
-
-class _Server:
-    """granian with one worker, for the length of a `with` block."""
-
-    def __init__(self, interface: str, threads: int, factory: str, env: dict[str, str]) -> None:
-        self.port = _free_port()
-        self._command = [
-            *(sys.executable, "-m", "granian", "--interface", interface, "--factory", "--http", "1", "--no-ws"),
-            *("--port", str(self.port), "--workers-kill-timeout", "3", factory),
-            *(["--blocking-threads", str(threads)] if interface == "wsgi" else []),
-        ]
-        self._env = {**env, "BENCH_THREADS": str(threads)}
-
-    def __enter__(self) -> "_Server":
-        self._process = subprocess.Popen(
-            self._command, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-
-    def cpu_seconds(self) -> float:
-        """What its worker has used so far."""
-        pid = self._process.pid
-        (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _servers(stack: ExitStack, folder: Path) -> dict[str, str]:
-    """Postgres as in production (fsync on), Valkey, one channel; the environment for the receivers."""
-    keys = generate_key()
-    database_url = stack.enter_context(running_postgres(folder / "pg"))
-    with psycopg.connect(database_url) as conn:
-        migrate(conn)
-        insert_channel(
-            conn,
-            {
-                "key": KEY,
-                "name": "bench",
-                "workspace": "default",
-                "provider": "whapi",
-                "secrets": seal_secrets(KeyRing([keys], name="SECRET_KEYS"), [{"token": TOKEN}]),
-                "unsigned": False,
-                "dataset_id": None,
-                "currency": None,
-                "country": None,
-                "zone": "UTC",
-                "post_policy": "ignore",
-                "enabled": True,
-                "is_test": True,
-            },
-        )
-    return {
-        **os.environ,
-        "DATABASE_URL": database_url,
-        "REDIS_URL": stack.enter_context(running_valkey(folder / "valkey")),
-        "SECRET_KEYS": keys,
-        "SPOOL_DIR": str(folder / "spool"),
-        "LOG_LEVEL": "warning",
-    }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    sys.exit(f"nothing listens on {port}")
-
-
-def _measure(
-    servers: dict[str, _Server], script: Path, seconds: int, rounds: int, connections: int
-) -> dict[str, list[Run]]:
-    results: dict[str, list[Run]] = {name: [] for name in servers}
-    for turn in range(rounds + 1):
-        for name, server in servers.items():
-            before = server.cpu_seconds()
-            run = subprocess.run(
-                [
-                    *("wrk", "-t1", f"-c{connections}", f"-d{seconds if turn else 1}s", "-s", str(script)),
-                    f"http://127.0.0.1:{server.port}/webhooks/{KEY}",
-                ],
-                capture_output=True,
-                text=True,
-                check=True,
+def run(sizes: Sizes) -> Found:
+    """Each variant at each number of connections; then the receiver and the bare server at half the receiver's rate."""
+    seconds = sizes.pick(3.0, 0.7)
+    found: dict[int, dict[str, list[tuple[Load, float]]]] = {}
+    with _variants(sizes.folder) as variants:
+        for connections in CONNECTIONS:
+            sizes.say(f"{connections} connections")
+            found[connections] = in_turns(
+                {
+                    name: lambda name=name, n=connections: variants.load(name, n, seconds=seconds)  # type: ignore[misc]
+                    for name in VARIANTS
+                },
+                rounds=sizes.rounds,
+                say=sizes.say,
             )
-            if "Non-2xx" in run.stdout:
-                sys.exit(f"{name}: not every answer was 200\n{run.stdout}")
-            if turn:  # the first round warms up
-                requests = max(1, int(re.findall(r"(\d+) requests in", run.stdout)[0]))
-                rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", run.stdout)[0]) or 1.0
-                results[name].append(Run(rate, (server.cpu_seconds() - before) / requests))
-    return results
+        half = {name: Figure.of(_rates(found[32][name])).median / 2 for name in (OURS, CEILING)}
+        steady = in_turns(
+            {
+                (name, rate): lambda name=name, rate=rate: variants.load(name, 32, seconds=2 * seconds, rate=rate)[0]
+                for name, rate in ((OURS, half[OURS]), (CEILING, half[OURS]), (CEILING, half[CEILING]))
+            },
+            rounds=sizes.rounds,
+            say=sizes.say,
+        )
+    return Found(
+        sizes=f"{sizes.rounds} rounds of {seconds} s for each variant and number of connections",
+        tables=[*(_table(connections, runs) for connections, runs in found.items()), _half_load(steady)],
+        targets=_targets(found[32], steady, half),
+    )
 
 
-def _print(results: dict[str, list[Run]]) -> None:
-    """Geometric means of the ratios within each round."""
-    ceiling = results[CEILING]
-    commits = [runs for name, runs in results.items() if name.startswith("commit")]
-    best_commit = max(commits, key=lambda runs: geometric_mean([run.rate for run in runs]))
-    print(f"{'variant':28} {'req/s':>8} {'of best bare':>13} {'of own bare':>12} {'x commit':>9} {'CPU':>6}")
-    for name, runs in results.items():
-        own = "bare view, event loop" if name == "receiver" else f"bare view, {name.rpartition(', ')[2]}"
-        rate = geometric_mean([run.rate for run in runs])
-        cpu = median(run.cpu for run in runs) / median(run.cpu for run in ceiling)
-        ratios = [_ratio(runs, others) for others in (ceiling, results[own], best_commit)]
-        print(f"{name:28} {rate:8.0f} {ratios[0]:13.2f} {ratios[1]:12.2f} {ratios[2]:9.2f} {cpu:6.1f}")
+def _rates(runs: list[tuple[Load, float]]) -> list[float]:
+    return [load.rate for load, _ in runs]
 
 
-def _ratio(runs: list[Run], others: list[Run]) -> float:
-    return geometric_mean([run.rate / other.rate for run, other in zip(runs, others, strict=True)])
+def _table(connections: int, runs: dict[str, list[tuple[Load, float]]]) -> Table:
+    rows: list[list[str | Figure]] = []
+    for name, some in runs.items():
+        rows.append(
+            [
+                name,
+                Figure.of(_rates(some)),
+                ratio(_rates(some), _rates(runs[CEILING])),
+                ratio(_rates(some), _rates(runs[COMMIT])),
+                Figure.of([load.percentile(0.5) for load, _ in some]),
+                Figure.of([load.percentile(0.99) for load, _ in some]),
+                Figure.of([cpu for _, cpu in some]),
+            ]
+        )
+    columns = [
+        f"{connections} connections",
+        "requests/s",
+        "of a bare 200",
+        "× a commit each",
+        "p50 ms",
+        "p99 ms",
+        "CPU ms",
+    ]
+    return Table(columns, rows)
 
 
-if __name__ == "__main__":
-    main()
+def _half_load(steady: dict[tuple[str, float], list[Load]]) -> Table:
+    rows: list[list[str | Figure]] = [
+        [
+            f"{name} at {rate:,.0f} requests/s",
+            *(Figure.of([load.percentile(share) for load in loads]) for share in (0.5, 0.99, 0.999)),
+        ]
+        for (name, rate), loads in steady.items()
+    ]
+    return Table(["half load, 32 connections", "p50 ms", "p99 ms", "p99.9 ms"], rows)
+
+
+def _targets(
+    runs: dict[str, list[tuple[Load, float]]], steady: dict[tuple[str, float], list[Load]], half: dict[str, float]
+) -> list[Target]:
+    ours = _rates(runs[OURS])
+    p99 = {key: [load.percentile(0.99) for load in loads] for key, loads in steady.items()}
+    at_half = p99[OURS, half[OURS]]
+    return [
+        Target(
+            "durable webhooks/s of a bare 200, 32 connections", "at least", 0.30, ratio(ours, _rates(runs[CEILING]))
+        ),
+        Target(
+            "durable webhooks/s × a commit per request, 32 connections",
+            "at least",
+            1.5,
+            ratio(ours, _rates(runs[COMMIT])),
+        ),
+        Target(
+            "p99 at half load × the bare server's at its half",
+            "at most",
+            5,
+            ratio(at_half, p99[CEILING, half[CEILING]]),
+        ),
+        Target("the same × the bare server's at our half", "at most", 5, ratio(at_half, p99[CEILING, half[OURS]])),
+    ]
+
+
+PART = Part(
+    name="acknowledge",
+    title="Acknowledge",
+    method="""
+Bodies of 623 bytes over kept connections; every variant is served by granian with one worker process and runs
+beside the others, idle while they are loaded. *Bare 200* is a Flask view that reads the body and answers, with one
+thread (its fastest): the ceiling. The *receiver* answers after the commit. *A commit per request* is the same view
+with a commit in the thread of each of 8 requests (more threads gain nothing, decision 0005). *task.delay* hands
+each body to Celery over Valkey, which may lose it. Half load is a steady rate, half of what a variant took at 32
+connections; "at half load" can be read in two ways, so the bare server runs at half of its own rate and at half of
+the receiver's. CPU is the server's own.
+""",
+    limits="""
+Two things: Python, a fifth of a millisecond a request (reading, the channel, the token, sealing the body), and
+Postgres, whose commit waits for the disk and takes the other core. At one connection a webhook is a commit; from 32
+on, one commit serves all that wait.
+""",
+    run=run,
+)

@@ -15,6 +15,7 @@ from receiver.inbox import Sink, ThreadTicket, Ticket
 from receiver.runtime import NEEDS, Runtime
 from shared.db.pool import open_pool
 from shared.db.webhooks import insert_webhooks
+from shared.queue import make_publisher
 from shared.settings import load_settings
 
 
@@ -68,3 +69,17 @@ def commit_each() -> Flask:
     runtime.start()
     pool = open_pool(os.environ["DATABASE_URL"], process="bench", size=int(os.environ["BENCH_THREADS"]))
     return create_app(replace(runtime.door, inbox=CommitEach(pool)), runtime.readiness)
+
+
+def delay_each() -> Flask:
+    """The plain recipe: the payload goes to Celery, and is as durable as Redis is."""
+    app = Flask(__name__, static_folder=None)
+    celery = make_publisher(os.environ["REDIS_URL"])
+
+    @app.post("/webhooks/<key>")
+    def webhook(key: str) -> str:
+        body = request.get_data(cache=False, as_text=True)
+        celery.send_task("bench.nobody", [key, body], queue="bench", expires=1)
+        return ""
+
+    return app

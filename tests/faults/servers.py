@@ -155,9 +155,16 @@ class Servers:
         answer.raise_for_status()
         return answer.json()
 
-    def surroundings(self, state_dir: Path, database: str, environ: Mapping[str, str]) -> Surroundings:
-        """What the processes of a scenario are told; every server is behind its proxy."""
-        url = with_port(with_database_url(self.postgres.url, database), self.database_link.port)
+    def surroundings(
+        self, state_dir: Path, database: str, environ: Mapping[str, str], *, linked: bool = True
+    ) -> Surroundings:
+        """What the processes of a scenario are told; every server is behind its proxy unless it isn't `linked`."""
+        postgres, valkey, sandbox = (
+            (self.database_link.port, self.redis_link.port, self.graph_link.port)
+            if linked
+            else (self.postgres.port, self.valkey.port, self._sandbox_port)
+        )
+        url = with_port(with_database_url(self.postgres.url, database), postgres)
         ports = Ports(state_dir)
         receiver = ports.pick("receiver")
         return Surroundings(
@@ -166,9 +173,9 @@ class Servers:
             secrets=self.keys,
             receiver_database_url=as_role(url, "ctwa_receiver", self.role_password),
             worker_database_url=as_role(url, "ctwa_worker", self.role_password),
-            redis_url=with_port(self.valkey.url, self.redis_link.port),
+            redis_url=with_port(self.valkey.url, valkey),
             public_url=f"http://127.0.0.1:{receiver}",
-            ports={"receiver": receiver, "sandbox": self.graph_link.port, "flower": 0},
+            ports={"receiver": receiver, "sandbox": sandbox, "flower": 0},
             metrics={name: ports.pick(f"{name} metrics") for name in MEASURED},
         )
 
