@@ -18,6 +18,7 @@ _SECTIONS: tuple[tuple[str, Mapping[str, Reason]], ...] = (
     ("Outcomes without a code of Meta's", reasons.OUTCOMES),
     ("Paused datasets", reasons.PAUSES),
     ("Rejected webhooks", reasons.WEBHOOKS),
+    ("What we post to addresses of yours", reasons.OUTBOUND),
 )
 _DEFAULTS: tuple[tuple[str, Meaning], ...] = (
     ("100, any other subcode", verdicts.OTHER_100),

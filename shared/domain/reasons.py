@@ -212,7 +212,41 @@ WEBHOOKS: Mapping[str, Reason] = MappingProxyType(
 )
 """Why a webhook is rejected: mostly, that no provider's parser can read its body."""
 
-REASONS: Mapping[str, Reason] = MappingProxyType({**SKIPPED, **HELD_UP, **OUR_CHECKS, **OUTCOMES, **PAUSES, **WEBHOOKS})
+_OTHER_SIDE = "If it lasts, ask whoever runs the other side; it is tried again by itself."
+
+_ANSWERED = {
+    "3": "Give the address it redirects to: redirects are not followed.",
+    "4": "Check the address, and that the other side takes this kind of message.",
+}
+
+OUTBOUND: Mapping[str, Reason] = MappingProxyType(
+    {
+        "url_malformed": _reason(
+            "This is not an address that can be posted to.",
+            "Give a whole https:// address, without a user name, spaces or line breaks.",
+        ),
+        "url_not_https": _reason(
+            "The address is not https, and what is posted could be read on its way.",
+            "Use https. Only within a network of your own, with private addresses allowed, http is possible.",
+        ),
+        "address_refused": _reason(
+            "The name leads into this machine or a private network, which is refused lest strangers reach into it.",
+            "Use a public address, or say expressly that this one may be private (--allow-private).",
+        ),
+        "name_unknown": _reason("The address's name can't be resolved.", "Check its spelling and this host's DNS."),
+        "connection_failed": _reason("No connection came about.", _OTHER_SIDE),
+        "tls_failed": _reason(
+            "The other side's certificate is not valid for its name.", "Renew the certificate, or correct the name."
+        ),
+        "timed_out": _reason("The other side did not answer within 10 seconds.", _OTHER_SIDE),
+        "no_reply": _reason("The connection was cut before an answer came.", _OTHER_SIDE),
+    }
+)
+"""Why a POST to an address that somebody typed in came to nothing (`shared.outbound`)."""
+
+REASONS: Mapping[str, Reason] = MappingProxyType(
+    {**SKIPPED, **HELD_UP, **OUR_CHECKS, **OUTCOMES, **PAUSES, **WEBHOOKS, **OUTBOUND}
+)
 
 
 def explain(code: str) -> Reason:
@@ -223,4 +257,6 @@ def explain(code: str) -> Reason:
         number, subcode = int(match[1]), int(match[2]) if match[2] else None
         unlisted = verdicts.OTHER_100 if number == 100 else verdicts.OTHER_4XX
         return _of(verdicts.meaning_of(number, subcode) or unlisted)
+    if match := re.fullmatch(r"answered_([0-9]{3})", code):
+        return _reason(f"The other side answered {match[1]} instead of 2xx.", _ANSWERED.get(match[1][0], _OTHER_SIDE))
     return _reason("This code is not known to this version.", "Report it with the version in use.")

@@ -20,7 +20,7 @@ import urllib3.exceptions
 
 from shared.capi.answers import Answer, PauseReason, Verdict, no_answer, not_sent, read_answer
 from shared.capi.versions import VERSION_FORM
-from workers.capi.transport import Exchange, MetaAdapter
+from shared.transport import Exchange, ExchangeAdapter
 
 META = "https://graph.facebook.com"
 # Servers close kept connections without a word, and a request on such a one may or may not have arrived.
@@ -146,7 +146,7 @@ def _set_up(session: requests.Session) -> requests.Session:
     session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
     session.headers["User-Agent"] = "ctwa-attribution"
     for scheme in ("https://", "http://"):
-        session.mount(scheme, MetaAdapter())
+        session.mount(scheme, ExchangeAdapter())
     return session
 
 

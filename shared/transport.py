@@ -30,6 +30,7 @@ class Exchange:
         self._lock = threading.Lock()
         self._has_connection = False
         self._sock: socket.socket | None = None
+        self._connected: socket.socket | None = None
         self._is_over = False
         self._watchdog = threading.Timer(seconds, self._cut)
         self._watchdog.daemon = True
@@ -39,6 +40,15 @@ class Exchange:
     def connecting(self) -> None:
         """Note that one of this module's connections is in use."""
         self._has_connection = True
+
+    def connected(self, sock: socket.socket) -> None:
+        """Note the socket before TLS is agreed on, for a server may trickle in the handshake, too. TimeoutError when
+        the time is over already."""
+        with self._lock:
+            if self.is_expired:
+                raise TimeoutError("connecting took too long")
+            # A duplicate, since wrapping a socket in TLS takes its descriptor away.
+            self._connected = sock.dup()
 
     def about_to_send(self, sock: socket.socket) -> None:
         """Note that bytes leave from here on. TimeoutError when it is too late to begin."""
@@ -63,6 +73,8 @@ class Exchange:
         finally:
             with self._lock:
                 self._is_over = True
+                if self._connected is not None:
+                    self._connected.close()
             self._watchdog.cancel()
             _current.exchange = None
 
@@ -72,10 +84,11 @@ class Exchange:
             if self._is_over:
                 return
             self.is_expired = True
-            if self._sock is not None:
-                with contextlib.suppress(OSError):
-                    # Not SSLSocket.shutdown, which tears down TLS state that the reading thread uses.
-                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+            for sock in (self._sock, self._connected):
+                if sock is not None:
+                    with contextlib.suppress(OSError):
+                        # Not SSLSocket.shutdown, which tears down TLS state that the reading thread uses.
+                        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class _Current(threading.local):
@@ -94,6 +107,12 @@ class _Noting:
         if _current.exchange:
             _current.exchange.connecting()
         super().connect()  # type: ignore[misc]
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        if _current.exchange:
+            _current.exchange.connected(sock)
+        return sock
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is None:
@@ -120,8 +139,8 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-class MetaAdapter(requests.adapters.HTTPAdapter):
-    """One kept connection, no retries: a repeated request would be counted twice."""
+class ExchangeAdapter(requests.adapters.HTTPAdapter):
+    """One kept connection, no retries: a request to Meta that is repeated would be counted twice."""
 
     def __init__(self) -> None:
         """Keep one connection per host."""
