@@ -24,6 +24,7 @@ from shared.domain.reasons import explain
 
 #: For these, what went out is the answer; the others would be built anew.
 _WENT_OUT = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.SENDING)
+_SOME_HASH = "0" * 64
 _FINE = "It passes every check that is made before sending."
 
 
@@ -43,7 +44,7 @@ def preview(conn: psycopg.Connection[Any], reference: str) -> dict[str, Any]:
     assert trace is not None
     dataset = dataset_named(conn, delivery.dataset)
     attempt = trace.attempts[-1] if trace.attempts and delivery.state in _WENT_OUT else None
-    event = _event(delivery, trace)
+    event = _event(delivery, trace, dataset)
     body = _sent(attempt, delivery.event_id) if attempt else _built(event, dataset)
     code = _verdict(event, dataset, now=attempt.started_at if attempt else datetime.now(UTC))
     if body is None and code is None:
@@ -62,8 +63,9 @@ def preview(conn: psycopg.Connection[Any], reference: str) -> dict[str, Any]:
     }
 
 
-def _event(delivery: DeliveryRow, trace: Trace) -> OutgoingEvent:
-    """The same that sending builds, from the same columns."""
+def _event(delivery: DeliveryRow, trace: Trace, dataset: Dataset) -> OutgoingEvent:
+    """The same that sending builds, from the same columns. Hashes are shown by their place only, so any will do."""
+    sealed = {identity.kind for identity in trace.identities if identity.ciphertext is not None}
     return OutgoingEvent(
         event_name=delivery.event_name,
         event_id=delivery.event_id,
@@ -72,6 +74,8 @@ def _event(delivery: DeliveryRow, trace: Trace) -> OutgoingEvent:
         value=delivery.value,
         currency=delivery.currency,
         order_id=trace.conversion.order_id if trace.conversion else None,
+        phone_hashes=(_SOME_HASH,) if dataset.send_phone and "phone" in sealed else (),
+        email_hashes=(_SOME_HASH,) if dataset.send_email and "email" in sealed else (),
     )
 
 

@@ -22,9 +22,11 @@ from shared.db.contacts import (
     insert_identities,
     merge_contacts,
     move_identity,
+    set_countries,
 )
 from shared.domain.messages import Message
 from shared.domain.phones import canonical_phone
+from shared.domain.regions import country_of
 from shared.logs import get_logger
 
 log = get_logger(__name__)
@@ -81,10 +83,14 @@ class Identities:
         owners |= insert_identities(conn, list(wanted.values()))
         changes = sum(_unite(conn, some, owners) for some in names)
         delete_nameless_contacts(conn, list(made.values()))
+        numbers = [identity for _, identity in wanted.values() if identity.kind == "phone"]
         if changes:
             # Merges and moves have changed who is whose, so the last word is the table's.
             owners = find_contacts(conn, keys)
-        return [_first_owner(some, owners) for some in names]
+        contacts = [_first_owner(some, owners) for some in names]
+        if numbers or changes:
+            set_countries(conn, _countries(senders, contacts))
+        return contacts
 
     def _make_contacts(
         self,
@@ -121,6 +127,12 @@ class Identities:
             hash=hashed.digest,
             ciphertext=self._secret_ring.seal(name.value.encode("utf-8", "surrogatepass")),
         )
+
+
+def _countries(senders: Sequence[Sender], contacts: Sequence[int]) -> dict[int, str]:
+    """Where these people are, as far as a number among their names tells."""
+    told = {contact: country_of(one.message.phone) for one, contact in zip(senders, contacts, strict=True)}
+    return {contact: country for contact, country in told.items() if country is not None}
 
 
 def _known_contact(names: Sequence[_Name], owners: dict[IdentityKey, int], certain: set[int]) -> int | None:

@@ -6,7 +6,7 @@ sent nothing, one between the last two may have, and what is in the tables tells
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from shared.capi.answers import Answer
+from shared.capi.matching import hash_email, hash_phone
 from shared.capi.payload import (
     DatasetProfile,
     OutgoingEvent,
@@ -23,6 +24,7 @@ from shared.capi.payload import (
     redact_body,
     validate_event,
 )
+from shared.crypto import CannotDecrypt
 from shared.db.claims import (
     ClaimedDelivery,
     LostLease,
@@ -34,11 +36,13 @@ from shared.db.claims import (
     release_deliveries,
     settle_deliveries,
 )
+from shared.db.contacts import sealed_identities
 from shared.db.credentials import Credential, credential_by_id
 from shared.db.datasets import Dataset, dataset_by_id, live_test_code, pause_dataset
 from shared.db.pool import server_time
 from shared.db.requests import start_request
-from shared.domain.deliveries import Cause, SplitGuard, is_aged, split
+from shared.domain.deliveries import Cause, Event, SplitGuard, State, is_aged, next_state, split
+from shared.domain.regions import region_allowed
 from shared.ids import uuid7
 from shared.logs import get_logger
 from shared.queue import Work
@@ -65,6 +69,8 @@ class Claim:
     dataset: Dataset
     credential: Credential | None
     deliveries: list[ClaimedDelivery]
+    #: What Meta may match people by, in clear: (delivery, phone or email) -> it. Empty unless the dataset says so.
+    names: Mapping[tuple[int, str], str]
     #: When it was loaded, by Postgres's clock: this machine's may be wrong, and would make good events too old or new.
     now: datetime
 
@@ -95,13 +101,28 @@ def _load(runtime: Runtime, token: UUID, dataset_id: int) -> Claim:
         dataset = dataset_by_id(conn, dataset_id)
         assert dataset is not None
         credential = credential_by_id(conn, dataset.credential_id) if dataset.credential_id else None
+        deliveries = leased_deliveries(conn, token)
+        kinds = [kind for kind, wanted in (("phone", dataset.send_phone), ("email", dataset.send_email)) if wanted]
+        sealed = sealed_identities(conn, [delivery.id for delivery in deliveries], kinds)
         return Claim(
             token=token,
             dataset=dataset,
             credential=credential,
-            deliveries=leased_deliveries(conn, token),
+            deliveries=deliveries,
+            names=_opened(runtime, sealed),
             now=server_time(conn),
         )
+
+
+def _opened(runtime: Runtime, sealed: Mapping[tuple[int, str], bytes]) -> dict[tuple[int, str], str]:
+    """The names in clear. One that no key opens is left out: the event goes without it, as it would by default."""
+    names = {}
+    for key, ciphertext in sealed.items():
+        try:
+            names[key] = runtime.secret_ring.open(ciphertext).decode("utf-8", "surrogatepass")
+        except CannotDecrypt:
+            log.error("a name for matching can't be opened, its event goes without it", delivery_id=key[0])
+    return names
 
 
 def send_claim(runtime: Runtime, claim: Claim, *, ends: float) -> None:
@@ -136,6 +157,10 @@ def _build(claim: Claim, profile: DatasetProfile) -> tuple[Part, list[Outcome]]:
     part: Part = []
     unfit = []
     for delivery in claim.deliveries:
+        withheld = _withheld(delivery, claim.dataset)
+        if withheld is not None:
+            unfit.append(Outcome(id=delivery.id, state=next_state(State.SENDING, Event.WITHHELD), reason=withheld))
+            continue
         event = OutgoingEvent(
             event_name=delivery.event_name,
             event_id=delivery.event_id,
@@ -145,6 +170,8 @@ def _build(claim: Claim, profile: DatasetProfile) -> tuple[Part, list[Outcome]]:
             currency=delivery.currency,
             order_id=delivery.order_id,
             automatic=delivery.automatic,
+            phone_hashes=hash_phone(claim.names.get((delivery.id, "phone"), "")),
+            email_hashes=hash_email(claim.names.get((delivery.id, "email"), "")),
         )
         reason = validate_event(event, profile, now=claim.now)
         if is_aged(delivery.event_time, claim.now):
@@ -159,6 +186,13 @@ def _build(claim: Claim, profile: DatasetProfile) -> tuple[Part, list[Outcome]]:
                 log.error("event cannot be built", delivery_id=delivery.id, error=type(error).__name__)
                 unfit.append(Outcome(id=delivery.id, state="rejected", reason="event_cannot_be_built"))
     return part, unfit
+
+
+def _withheld(delivery: ClaimedDelivery, dataset: Dataset) -> str | None:
+    """The reason why it must not go after all; policies may have changed since it was born."""
+    if not region_allowed(delivery.country, policy=dataset.region_policy, restricted=dataset.restricted_countries):
+        return "region"
+    return None
 
 
 def _send_parts(runtime: Runtime, claim: Claim, access_token: str, whole: Part, *, ends: float) -> None:

@@ -68,6 +68,29 @@ _FIELDS = (
     click.option(
         "--test-event-for", type=options.Duration(), help="How long the test code lasts, at most 24h.  [default: 1h]"
     ),
+    click.option(
+        "--regions",
+        type=click.Choice(["send", "skip"]),
+        help="Events about people in the EU, EEA, UK and Japan, where Meta restricts messaging events: skip holds them "
+        "back. The country is the phone number's.",
+    ),
+    click.option(
+        "--restricted-countries",
+        metavar="CC,CC",
+        help='The countries that --regions skip holds back instead, such as DE,FR. "" goes back to the usual list.',
+    ),
+    click.option(
+        "--send-phone/--no-send-phone",
+        default=None,
+        help="Also give Meta the SHA-256 of the phone number. Off: it gets the click id and the account's id only.",
+    ),
+    click.option("--send-email/--no-send-email", default=None, help="The same for the e-mail address, where known."),
+    click.option(
+        "--limited-data-use",
+        metavar="COUNTRY:STATE",
+        help="Ask Meta for Limited Data Use with these codes of its own, such as 1:1000 for California; 0:0 lets Meta "
+        'find out. "" ends it.',
+    ),
     click.option("--test/--no-test", default=None, help="A test dataset is left out of every total."),
 )
 
@@ -159,8 +182,10 @@ def show(session: Session, name: str, as_json: bool) -> None:
     """Show the dataset NAME: its settings, its pause and what to do, its channels, its deliveries.
 
     JSON: {name, meta_id, kind, profile, waba_id, page_id, credential, sending, batch_max, in_flight_max,
-    unknown: {event name: resend|hold}, automatic, test_event_code, test_event_until, test, test_mode: null or {until,
-    words, next_step}, pause: null or {reason, words, next_step, detail, since, until}, probed_at, probe_result,
+    unknown: {event name: resend|hold}, automatic, regions: send|skip, restricted_countries: null or [code], send_phone,
+    send_email, limited_data_use: null or {country, state}, test_event_code, test_event_until, test,
+    test_mode: null or {until, words, next_step},
+    pause: null or {reason, words, next_step, detail, since, until}, probed_at, probe_result,
     channels: [name], deliveries: {state: count}}.
     """
     with session.database() as conn:
@@ -223,12 +248,23 @@ def _said(conn: psycopg.Connection[Any], fields: Mapping[str, Any], present: Map
         for field, value in fields.items()
         if value is not None and field not in ("test_event_for", "unknown")
     }
+    if countries := said.get("restricted_countries"):
+        said["restricted_countries"] = [code.strip() for code in countries.split(",")]
+    if data_use := said.get("limited_data_use"):
+        said["limited_data_use"] = _data_use(data_use)
     if lasts:
         said["test_event_until"] = database_now(conn) + lasts
     if unknown:
         policies = {**present, **dict(_policy(text) for text in unknown)}
         said["unknown"] = {event: policy for event, policy in policies.items() if policy}
     return said
+
+
+def _data_use(text: str) -> dict[str, int]:
+    country, colon, state = text.partition(":")
+    if not colon or not country.isdigit() or not state.isdigit():
+        raise click.UsageError("--limited-data-use is given as COUNTRY:STATE in Meta's codes, such as 1:1000 or 0:0.")
+    return {"country": int(country), "state": int(state)}
 
 
 def _policy(text: str) -> tuple[str, str]:

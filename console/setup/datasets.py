@@ -141,6 +141,11 @@ def described(conn: psycopg.Connection[Any], dataset: Dataset) -> dict[str, Any]
         "automatic": dataset.automatic_policy,
         "test_event_code": dataset.test_event_code,
         "test_event_until": dataset.test_event_until,
+        "regions": dataset.region_policy,
+        "restricted_countries": dataset.restricted_countries,
+        "send_phone": dataset.send_phone,
+        "send_email": dataset.send_email,
+        "limited_data_use": dataset.limited_data_use,
         "test": dataset.is_test,
     }
 
@@ -210,13 +215,14 @@ def _auditable(value: Any) -> Any:
 
 
 #: Fields whose column has another name.
-_RENAMED = frozenset({"credential", "test", "unknown", "automatic"})
+_RENAMED = frozenset({"credential", "test", "unknown", "automatic", "regions"})
 
 
 def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str, Any]:
     columns = {field: value for field, value in said.items() if field not in _RENAMED}
     columns["unknown_policy"] = said["unknown"]
     columns["automatic_policy"] = said["automatic"]
+    columns["region_policy"] = said["regions"]
     columns["credential_id"] = credential_named(conn, said["credential"]).id if said["credential"] else None
     columns["is_test"] = said["test"]
     return columns

@@ -105,6 +105,21 @@ class TokenSchema(_Strict):
     )
 
 
+class _LimitedDataUse(_Strict):
+    """Meta's codes: country 1 is the United States, 0 lets Meta find out; states have four digits, 1000 California.
+
+    https://developers.facebook.com/docs/marketing-apis/data-processing-options
+    """
+
+    country = fields.Integer(required=True, strict=True, validate=validate.OneOf([0, 1]))
+    state = fields.Integer(load_default=0, strict=True)
+
+    @validates_schema
+    def fit_together(self, data: Mapping[str, int], **kwargs: Any) -> None:
+        if data["state"] and not (data["country"] == 1 and 1000 <= data["state"] <= 1999):
+            raise ValidationError("a state is one of Meta's codes from 1000 on, and only within country 1", "state")
+
+
 class _DatasetEntry(_Strict):
     class Meta(_Strict.Meta):
         # As an attribute, `unknown` would be the schema's own setting.
@@ -129,6 +144,15 @@ class _DatasetEntry(_Strict):
     in_flight_max = fields.Integer(load_default=2, strict=True, validate=validate.Range(min=1, max=16))
     test_event_code = _Text(load_default=None, allow_none=True, validate=_WORD)
     test_event_until = _Moment(load_default=None, allow_none=True)
+    regions = fields.String(load_default="send", validate=validate.OneOf(["send", "skip"]))
+    restricted_countries = fields.List(
+        _Capitals(validate=validate.Regexp(r"^[A-Z]{2}$", error="must be ISO 3166 codes such as DE")),
+        load_default=None,
+        allow_none=True,
+    )
+    send_phone = fields.Boolean(load_default=False)
+    send_email = fields.Boolean(load_default=False)
+    limited_data_use = fields.Nested(_LimitedDataUse, load_default=None, allow_none=True)
     test = fields.Boolean(load_default=False)
 
 

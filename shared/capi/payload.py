@@ -27,6 +27,7 @@ LONGEST_EVENT_ID = 512
 # Refused in messaging events with 100/2804064; they are taken out of free custom data as well.
 FORBIDDEN = frozenset({"fbc", "fbp", "client_ip_address", "client_user_agent", "event_source_url"})
 _OURS = frozenset({"value", "currency", "order_id", "contents"})
+NOT_KEPT = "[sent as SHA-256, not kept]"
 _USER_DATA_SHOWN = frozenset({"whatsapp_business_account_id", "page_id"})
 
 
@@ -49,6 +50,9 @@ class OutgoingEvent:
     custom_data: Mapping[str, Any] | None = None
     #: Meta detected it itself (https://developers.facebook.com/documentation/business-messaging/whatsapp/embedded-signup/automatic-events-api).
     automatic: bool = False
+    #: Hashes to match the person by (`shared.capi.matching`); none unless the dataset says so.
+    phone_hashes: tuple[str, ...] = ()
+    email_hashes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"OutgoingEvent(event_name={self.event_name!r}, event_id={self.event_id!r})"
@@ -61,6 +65,9 @@ class DatasetProfile:
     profile: Literal["whatsapp", "guide"]
     waba_id: str | None
     page_id: str | None
+    #: Meta's Limited Data Use with these codes of country and state; None: not asked for.
+    #: https://developers.facebook.com/docs/marketing-apis/data-processing-options
+    limited_data_use: Mapping[str, int] | None = None
 
 
 class _Item(Schema):
@@ -80,10 +87,18 @@ class _CustomData(Schema):
     contents = fields.List(fields.Nested(_Item))
 
 
+def _hashes() -> fields.List[str]:
+    return fields.List(
+        fields.String(validate=validate.Regexp(r"[0-9a-f]{64}\Z")), validate=validate.Length(min=1, max=4)
+    )
+
+
 class _UserData(Schema):
     ctwa_clid = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_CLICK_ID))
     whatsapp_business_account_id = fields.String(validate=validate.Regexp(r"[0-9]+\Z"))
     page_id = fields.String(validate=validate.Regexp(r"[0-9]+\Z"))
+    ph = _hashes()
+    em = _hashes()
 
 
 class _OutcomeData(Schema):
@@ -101,6 +116,9 @@ class _Event(Schema):
     user_data = fields.Nested(_UserData, required=True)
     custom_data = fields.Nested(_CustomData)
     messaging_outcome_data = fields.Nested(_OutcomeData)
+    data_processing_options = fields.List(fields.String(validate=validate.Equal("LDU")))
+    data_processing_options_country = fields.Integer(strict=True)
+    data_processing_options_state = fields.Integer(strict=True)
 
 
 _EVENT = _Event()
@@ -124,6 +142,14 @@ def build_event(event: OutgoingEvent, dataset: DatasetProfile) -> dict[str, Any]
             built["user_data"]["whatsapp_business_account_id"] = dataset.waba_id
         else:
             built["user_data"]["page_id"] = dataset.page_id
+    if event.phone_hashes:
+        built["user_data"]["ph"] = list(event.phone_hashes)
+    if event.email_hashes:
+        built["user_data"]["em"] = list(event.email_hashes)
+    if dataset.limited_data_use is not None:
+        built["data_processing_options"] = ["LDU"]
+        built["data_processing_options_country"] = dataset.limited_data_use["country"]
+        built["data_processing_options_state"] = dataset.limited_data_use["state"]
     if event.automatic:
         built["messaging_outcome_data"] = {"outcome_type": "automatic_events"}
     if custom_data := _custom_data(event):
@@ -271,6 +297,8 @@ def _redact_event(event: dict[str, Any]) -> dict[str, Any]:
     kept = {key: item for key, item in user_data.items() if key in _USER_DATA_SHOWN}
     if click_id := user_data.get("ctwa_clid"):
         kept["ctwa_clid"] = shorten_click_id(click_id)
+    # That they were sent is worth knowing; the hashes lead back to a number, since there are few numbers.
+    kept |= {key: NOT_KEPT for key in ("ph", "em") if key in user_data}
     return {**event, "user_data": kept}
 
 

@@ -38,6 +38,8 @@ class ClaimedDelivery:
     order_id: str | None
     #: Detected by Meta itself, and to be reported as such.
     automatic: bool
+    #: Of the person, as their number tells; None: unknown.
+    country: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +110,9 @@ def leased_deliveries(conn: psycopg.Connection[Any], token: UUID) -> list[Claime
             """
             select d.id, d.event_name, d.event_id, d.event_time, d.has_value, d.attempts, d.retries, d.not_received,
                    d.resent, d.batch_cap, t.click_id, c.value, c.currency, c.order_id,
-                   c.source = 'meta_automatic' as automatic
+                   c.source = 'meta_automatic' as automatic, coalesce(r.country, p.country) as country
             from deliveries d join conversions c on c.id = d.conversion_id
+                 join contacts p on p.id = c.contact_id left join contacts r on r.id = p.merged_into
                  left join touchpoints t on t.id = c.touchpoint_id
             where d.state = 'sending' and d.lease_token = %s order by d.event_time, d.id
             """,

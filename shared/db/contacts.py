@@ -1,6 +1,6 @@
 """The `contacts` and `contact_identities` tables: people, and the names each of them is known by."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,38 @@ def insert_identities(
         ],
     )
     return find_contacts(conn, [identity.key for _, identity in ordered])
+
+
+def set_countries(conn: psycopg.Connection[Any], countries: Mapping[int, str]) -> None:
+    """Writes down where contacts are, as their number tells; a country that is known already stays."""
+    if countries:
+        conn.execute(
+            "update contacts c set country = k.country from unnest(%s::bigint[], %s::text[]) as k (id, country)"
+            " where c.id = k.id and c.country is null",
+            [list(countries), list(countries.values())],
+        )
+
+
+def sealed_identities(
+    conn: psycopg.Connection[Any], delivery_ids: Sequence[int], kinds: Sequence[str]
+) -> dict[tuple[int, str], bytes]:
+    """The newest name of each of these kinds of the people that deliveries are about, sealed: (delivery, kind) -> it.
+
+    Names are those of the contact and of all that were merged into it or stand with it.
+    """
+    if not delivery_ids or not kinds:
+        return {}
+    rows = conn.execute(
+        """
+        select distinct on (d.id, i.kind) d.id, i.kind, i.ciphertext
+        from deliveries d join conversions c on c.id = d.conversion_id join contacts p on p.id = c.contact_id
+        join contacts o on o.id = coalesce(p.merged_into, p.id) or o.merged_into = coalesce(p.merged_into, p.id)
+        join contact_identities i on i.contact_id = o.id and i.kind = any(%s) and i.ciphertext is not null
+        where d.id = any(%s) order by d.id, i.kind, i.id desc
+        """,
+        [list(kinds), list(delivery_ids)],
+    ).fetchall()
+    return {(delivery_id, kind): ciphertext for delivery_id, kind, ciphertext in rows}
 
 
 def delete_nameless_contacts(conn: psycopg.Connection[Any], contact_ids: Sequence[int]) -> None:

@@ -46,12 +46,23 @@ class Dataset:
     probed_at: datetime | None
     #: What the last probe showed: `ok`, or a reason code.
     probe_result: str | None
+    #: What becomes of events about people in restricted countries: send or skip.
+    region_policy: str
+    #: None: those of `shared.domain.regions`.
+    restricted_countries: list[str] | None
+    send_phone: bool
+    send_email: bool
+    #: Meta's codes of country and state; None: off.
+    limited_data_use: dict[str, int] | None
 
 
 def profile_of(dataset: Dataset) -> DatasetProfile:
     """The contract a dataset speaks."""
     return DatasetProfile(
-        profile="guide" if dataset.profile == "guide" else "whatsapp", waba_id=dataset.waba_id, page_id=dataset.page_id
+        profile="guide" if dataset.profile == "guide" else "whatsapp",
+        waba_id=dataset.waba_id,
+        page_id=dataset.page_id,
+        limited_data_use=dataset.limited_data_use,
     )
 
 
@@ -60,7 +71,7 @@ _COLUMNS = (
     " unknown_policy, automatic_policy, test_event_code, test_event_until,"
     " coalesce(test_event_until > now(), false) as test_mode, is_test, pause_reason, pause_detail, paused_at,"
     " nullif(paused_until, '9999-12-31') as paused_until, failures, pauses, probed_at,"
-    " probe_result"
+    " probe_result, region_policy, restricted_countries, send_phone, send_email, limited_data_use"
 )
 
 
@@ -95,6 +106,7 @@ def datasets_of_credential(conn: psycopg.Connection[Any], credential_id: int) ->
 _CHANGEABLE = (
     "name", "meta_id", "kind", "profile", "waba_id", "page_id", "credential_id", "sending", "batch_max",
     "in_flight_max", "unknown_policy", "automatic_policy", "test_event_code", "test_event_until", "is_test",
+    "region_policy", "restricted_countries", "send_phone", "send_email", "limited_data_use",
 )  # fmt: skip
 
 
@@ -120,7 +132,8 @@ def update_dataset(conn: psycopg.Connection[Any], dataset_id: int, values: Mappi
 
 
 def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: Jsonb(value) if name == "unknown_policy" else value for name, value in values.items()}
+    documents = ("unknown_policy", "limited_data_use")
+    return {name: Jsonb(value) if name in documents and value is not None else value for name, value in values.items()}
 
 
 def live_test_code(conn: psycopg.Connection[Any], dataset_id: int) -> str | None:

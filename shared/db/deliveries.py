@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from shared.db.webhooks import Backlog
+from shared.domain.regions import RESTRICTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +41,42 @@ def insert_deliveries(conn: psycopg.Connection[Any], deliveries: Sequence[NewDel
     """
     if not deliveries:
         return 0
+    restricted = _in_restricted_countries(conn, deliveries)
     rows = [
-        delivery.__dict__
+        delivery.__dict__ | ({"state": "skipped", "reason": "region"} if _is_withheld(delivery, restricted) else {})
         for delivery in sorted(deliveries, key=lambda one: (one.dataset_id, one.event_name, one.business_key))
     ]
     refused = _insert_each(conn, rows)
     # A conversion that has its delivery is left alone; a twin of another conversion's is shown as such.
     twins = [{**row, "state": "skipped", "reason": "duplicate"} for row in refused if row["state"] != "skipped"]
     return len(rows) - len(refused) + len(twins) - len(_insert_each(conn, twins))
+
+
+def _is_withheld(delivery: NewDelivery, restricted: set[tuple[UUID, int]]) -> bool:
+    return delivery.state != "skipped" and (delivery.conversion_id, delivery.dataset_id) in restricted
+
+
+def _in_restricted_countries(conn: psycopg.Connection[Any], deliveries: Sequence[NewDelivery]) -> set[tuple[UUID, int]]:
+    """Those about somebody in a country that their dataset holds back, as (conversion, dataset).
+
+    Asked for here and not by each source of conversions, so that none can forget it.
+    """
+    rows = conn.execute(
+        """
+        select k.conversion_id, k.dataset_id
+        from unnest(%s::uuid[], %s::bigint[]) as k (conversion_id, dataset_id)
+        join datasets s on s.id = k.dataset_id and s.region_policy = 'skip'
+        join conversions c on c.id = k.conversion_id
+        join contacts p on p.id = c.contact_id left join contacts r on r.id = p.merged_into
+        where coalesce(r.country, p.country) = any(coalesce(s.restricted_countries, %s))
+        """,
+        [
+            [delivery.conversion_id for delivery in deliveries],
+            [delivery.dataset_id for delivery in deliveries],
+            sorted(RESTRICTED),
+        ],
+    ).fetchall()
+    return set(rows)
 
 
 def _insert_each(conn: psycopg.Connection[Any], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -89,6 +89,9 @@ TRANSITIONS: Mapping[tuple[State | None, Event], State] = MappingProxyType(
         (_S.PENDING, _E.CLAIMED): _S.SENDING,
         (_S.PENDING, _E.AGED): _S.EXPIRED,
         (_S.PENDING, _E.WITHHELD): _S.SKIPPED,
+        (_S.WAITING, _E.WITHHELD): _S.SKIPPED,
+        # Found out when it was about to be sent.
+        (_S.SENDING, _E.WITHHELD): _S.SKIPPED,
         (_S.SENDING, _E.RECEIVED): _S.ACCEPTED,
         (_S.SENDING, _E.NOT_TAKEN): _S.PENDING,
         (_S.SENDING, _E.REFUSED): _S.REJECTED,

@@ -52,8 +52,8 @@ SKIPPED: Mapping[str, Reason] = MappingProxyType(
             "Change the channel's policy if it should be reported.",
         ),
         "region": _reason(
-            "Reporting is switched off for the contact's country.",
-            "Change the channel's regions if it should be reported.",
+            "The contact's country is one whose events this dataset holds back (by default the EU, EEA, UK and Japan).",
+            "Nothing: Meta restricts messaging events there. `ctwa datasets set NAME --regions send` lets them go.",
         ),
         "duplicate": _reason("The same conversion is already reported to this dataset.", _NOTHING),
         "consent": _reason(

@@ -72,6 +72,11 @@ def test_a_dataset_shows_everything_it_was_given(cli: Cli) -> None:
         "in_flight_max": 2,
         "unknown": {"Lead": "hold"},
         "automatic": "show",
+        "regions": "send",
+        "restricted_countries": None,
+        "send_phone": False,
+        "send_email": False,
+        "limited_data_use": None,
         "test_event_code": None,
         "test_event_until": None,
         "test": False,
@@ -377,3 +382,21 @@ def test_a_database_that_cannot_be_used_is_one_line_that_repeats_nothing_of_its_
 def test_a_wrong_password_is_told_from_a_server_that_is_away(cli: Cli) -> None:
     error = cli("datasets", "list", code=1, DATABASE_URL=cli.environ["DATABASE_URL"].replace("console-password", "x"))
     assert "refuses the user or password" in error.stderr
+
+
+def test_what_a_dataset_may_send_of_people_is_set_and_shown(cli):
+    cli("datasets", "add", "main", "--meta-id", "1")
+    cli("datasets", "set", "main", "--regions", "skip", "--restricted-countries", "de, FR", "--send-phone",
+        "--limited-data-use", "1:1000")  # fmt: skip
+    shown = cli.json("datasets", "show", "main")
+    assert (shown["regions"], shown["restricted_countries"], shown["send_phone"]) == ("skip", ["DE", "FR"], True)
+    assert shown["limited_data_use"] == {"country": 1, "state": 1000}
+    cli("datasets", "set", "main", "--restricted-countries", "", "--limited-data-use", "", "--no-send-phone")
+    shown = cli.json("datasets", "show", "main")
+    assert (shown["restricted_countries"], shown["limited_data_use"], shown["send_phone"]) == (None, None, False)
+
+
+@pytest.mark.parametrize("wrong", ["1", "a:b", "1:5", "0:1000", "7:0"])
+def test_codes_that_limited_data_use_does_not_have_are_refused(cli, wrong):
+    cli("datasets", "add", "main", "--meta-id", "1")
+    assert "imited" in cli("datasets", "set", "main", "--limited-data-use", wrong, code=2).output

@@ -270,6 +270,7 @@ def test_a_kept_body_shows_no_click_id_and_nobody_s_data() -> None:
     assert shown["data"][0]["user_data"] == {
         "whatsapp_business_account_id": "100000000000001",
         "ctwa_clid": shorten_click_id(CLICK_ID),
+        "ph": "[sent as SHA-256, not kept]",
     }
     assert CLICK_ID not in json.dumps(shown)
 
@@ -278,3 +279,30 @@ def test_a_kept_body_shows_no_click_id_and_nobody_s_data() -> None:
 def test_a_shortened_click_id_keeps_at_most_6_characters_and_a_quarter(click_id: str) -> None:
     start = shorten_click_id(click_id).split("… (sha256 ")[0]
     assert len(start) <= min(6, len(click_id) // 4)
+
+
+HASHED = "e323ec626319ca94ee8bff2e4c87cf613be6ea19919ed1364124e16807ab3176"
+
+
+def test_hashes_go_to_meta_and_are_never_kept() -> None:
+    built = build_event(make_event(phone_hashes=(HASHED,), email_hashes=(HASHED,)), WHATSAPP)
+    assert built["user_data"]["ph"] == built["user_data"]["em"] == [HASHED]
+    kept = redact_body(build_body([built]))
+    assert HASHED not in json.dumps(kept)
+    assert kept["data"][0]["user_data"]["ph"] == "[sent as SHA-256, not kept]"
+
+
+def test_what_is_not_hashed_never_goes_out() -> None:
+    with pytest.raises(PayloadError, match="user_data"):
+        build_event(make_event(phone_hashes=("16505551212",)), WHATSAPP)
+
+
+def test_limited_data_use_stands_beside_the_person_s_data() -> None:
+    limited = DatasetProfile(
+        profile="whatsapp", waba_id="1", page_id=None, limited_data_use={"country": 1, "state": 1000}
+    )
+    built = build_event(make_event(), limited)
+    assert built["data_processing_options"] == ["LDU"]
+    assert (built["data_processing_options_country"], built["data_processing_options_state"]) == (1, 1000)
+    assert redact_body(build_body([built]))["data"][0]["data_processing_options"] == ["LDU"]
+    assert "data_processing_options" not in build_event(make_event(), WHATSAPP)

@@ -42,6 +42,8 @@ ROWS: list[tuple[State | None, Event, State]] = [
     (State.PENDING, Event.AGED, State.EXPIRED),
     (None, Event.AGED, State.EXPIRED),
     (State.PENDING, Event.WITHHELD, State.SKIPPED),
+    (State.WAITING, Event.WITHHELD, State.SKIPPED),
+    (State.SENDING, Event.WITHHELD, State.SKIPPED),
     (State.SENDING, Event.RECEIVED, State.ACCEPTED),
     (State.SENDING, Event.NOT_TAKEN, State.PENDING),
     (State.SENDING, Event.REFUSED, State.REJECTED),
