@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from shared.db import claims, deliveries, heartbeats, webhooks
+from shared.db import claims, deliveries, heartbeats, rollups, webhooks
 from shared.db.pool import connection_options
 from shared.domain.deliveries import EXPIRES_AFTER
 from shared.logs import configure_logs, get_logger
@@ -37,6 +37,9 @@ UPKEEP_SECONDS = 3600.0
 LONGEST_ROUND_SECONDS = 180
 #: An event without a value is sent again only when its answer has had this long to come late.
 RESEND_AFTER_SECONDS = 30.0
+#: How long one round adds up days at most, and how many times as long it then rests.
+ADD_UP_SECONDS = 3.0
+ADD_UP_RESTS = 10
 _LOCK = 7_226_292_002
 
 
@@ -50,6 +53,7 @@ class Sweeper:
         self._in_charge_since = 0.0
         self._looked_back_at = -LOOK_BACK_SECONDS
         self._kept_up_at = -UPKEEP_SECONDS
+        self._add_up_at = 0.0
 
     def run(self) -> None:
         """Sweeps every `sweep_seconds`; an unreachable Postgres is waited for."""
@@ -88,7 +92,15 @@ class Sweeper:
 
     def sweep(self) -> None:
         """One round. A step that fails is told and tried again in the next one; it keeps no other from its turn."""
-        for step in (self._recover, self._settle, self._see_to_intake, self._see_to_sending, self._keep_up):
+        steps = (
+            self._recover,
+            self._settle,
+            self._see_to_intake,
+            self._see_to_sending,
+            self._keep_up,
+            self._add_up,
+        )
+        for step in steps:
             try:
                 step()
             except Exception as error:  # noqa: BLE001
@@ -124,6 +136,22 @@ class Sweeper:
         with self._runtime.pool.connection() as conn:
             webhooks.make_days(conn)
         self._kept_up_at = time.monotonic()
+
+    def _add_up(self) -> None:
+        """Adds up the days that were touched. A step of it that took long has the next one wait ten times as long:
+        readers add up what is missing, or say as of when their figures are."""
+        began = time.monotonic()
+        if began < self._add_up_at:
+            return
+        with self._runtime.pool.connection() as conn:
+            for workspace, zone in rollups.missing_zones(conn):
+                rollups.add_zone(conn, workspace, zone)
+        more = True
+        while more and time.monotonic() - began < ADD_UP_SECONDS and not self._runtime.stopping.is_set():
+            with self._runtime.pool.connection() as conn:
+                more = rollups.refresh(conn).more
+        took = time.monotonic() - began
+        self._add_up_at = time.monotonic() + (0 if more else ADD_UP_RESTS * took)
 
     def _see_to_intake(self) -> None:
         self._see_to(Work.INTAKE)

@@ -1,9 +1,14 @@
 """Every CHECK and UNIQUE of the schema bites: what the code must never write, Postgres refuses."""
 
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
 
+from shared.db.rollups import DAYS, Span, day_parameters
 from tests.integration.db.makers import add_channel, add_dataset, add_deliveries, add_webhooks
+
+TODAY = datetime.now(UTC).date()
 
 #: The constraint, as Postgres defines it in short, and a change that breaks it alone.
 BROKEN = {
@@ -21,6 +26,7 @@ BROKEN = {
     "submissions": ["kind = 'other'", "source = 'other'", "state = 'other'", "state = 'refused'"],
     "conversion_changes": ["kind = 'other'", "value = -1", "currency = 'brl'", "source = 'other'", "currency = null"],
     "contacts": ["country = 'BRA'"],
+    "roi_daily": ["basis = 'other'", "model = 'other'", "class = 'other'"],
     "contact_changes": ["kind = 'other'", "source = 'other'"],
     "channels": [
         "key = 'short'", "currency = 'brl'", "currency = 'REAL'", "country = 'BRA'", "post_policy = 'maybe'",
@@ -90,6 +96,7 @@ def stocked(conn):
         " values (1, 'stage', 'won', now(), 'api')"
     )
     conn.execute("insert into first_touches (contact_id, touchpoint_id) values (1, 1)")
+    conn.execute(f"insert into roi_daily {DAYS}", day_parameters(conn, "default", "UTC", Span(first=TODAY, last=TODAY)))
     conn.execute("insert into rules (workspace, name, definition) values ('default', 'qualified', '{}')")
     conn.commit()
     return conn

@@ -19,6 +19,7 @@ TABLES = (
     "credentials", "datasets", "channels", "webhooks", "contacts", "contact_identities", "messages", "touchpoints",
     "conversions", "deliveries", "capi_requests", "attempts", "audit_log", "heartbeats", "workspaces", "submissions",
     "rules", "rule_versions", "conversion_changes", "first_touches", "contact_changes", "api_keys",
+    "roi_daily", "roi_zones", "roi_changes",
 )  # fmt: skip
 
 
@@ -52,6 +53,8 @@ STATEMENTS = [
     ("update api_keys set last_used_at = now()", WORKER | CONSOLE),
     ("update api_keys set revoked_at = now()", CONSOLE),
     ("update rules set enabled = false", CONSOLE),
+    ("delete from roi_changes", WORKER),
+    ("update roi_daily set events = 0", set()),
     ("update rule_versions set actor = 'x'", set()),
     ("update conversion_changes set value = 1", WORKER),
     ("update contact_changes set actor = 'x'", WORKER),

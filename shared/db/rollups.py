@@ -1,0 +1,257 @@
+"""The `roi_daily` table: conversations and conversions by day, ad and event, added up ahead of their readers.
+
+What touches a day notes it in `roi_changes`, by triggers, in its own transaction. Readers take clean days from the
+table and add touched ones up afresh, with the same statement, so that a figure is always what the rows say.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+
+_LOCK = 7_226_292_003
+
+#: The contact and everybody who is the same person; `who` is any of them.
+_SAME_PERSON = """
+    select g.id from contacts g where g.id = (select coalesce(merged_into, id) from contacts where id = {who})
+    union all
+    select g.id from contacts g where g.merged_into = (select coalesce(merged_into, id) from contacts where id = {who})
+"""
+
+_FIRST_TOUCH = f"""
+    select f.touchpoint_id, t.occurred_at from first_touches f join touchpoints t on t.id = f.touchpoint_id
+    where f.contact_id in ({_SAME_PERSON.format(who="{contact}")})
+    order by t.occurred_at, t.id limit 1
+"""
+
+#: One row for each combination of what can be asked for, over whole days of a zone from `since` to `until`. What a
+#: conversion is worth is its last amendment, else its value; a cancellation gives everything back, and no more than
+#: everything can be given back.
+DAYS = f"""
+with worth as not materialized (
+    select c.id, c.contact_id, c.touchpoint_id, c.occurred_at, coalesce(c.channel_id, 0) as channel_id,
+           case when c.source = 'meta_automatic' then 'meta:' else '' end || c.event_name as event_name,
+           coalesce(c.currency, '') as currency, c.is_test, c.cost,
+           coalesce(a.value, c.value, 0) as gross,
+           least(coalesce(a.value, c.value, 0),
+                 case when r.cancelled then coalesce(a.value, c.value, 0) else coalesce(r.refunds, 0) end) as refunds
+    from conversions c
+    left join lateral (
+        select x.value from conversion_changes x where x.conversion_id = c.id and x.kind in ('value', 'amendment')
+        order by x.occurred_at desc, x.id desc limit 1
+    ) a on true
+    left join lateral (
+        select sum(x.value) filter (where x.kind = 'refund') as refunds,
+               bool_or(x.kind = 'cancellation') as cancelled
+        from conversion_changes x where x.conversion_id = c.id
+    ) r on true
+    where c.workspace = %(workspace)s
+), clicks as not materialized (
+    select t.id, t.contact_id, t.channel_id, t.ad_id, t.class, t.source_app, t.occurred_at, t.is_test
+    from touchpoints t
+    where t.channel_id in (select id from channels where workspace = %(workspace)s)
+      and t.occurred_at >= %(since)s and t.occurred_at < %(until)s
+), facts as (
+    select t.occurred_at as moment, 'click' as basis, 'last' as model, t.channel_id, t.ad_id, t.class,
+           t.source_app as placement, 'conversation' as event_name, '' as currency, t.is_test, 0 as gross,
+           0 as refunds, null::numeric as cost
+    from clicks t
+  union all
+    select m.received_at, 'click', 'last', m.channel_id, null, 'organic', null, 'conversation', '', m.is_test, 0, 0,
+           null
+    from messages m
+    where m.channel_id in (select id from channels where workspace = %(workspace)s) and m.direction = 'in'
+      and m.received_at >= %(since)s and m.received_at < %(until)s and m.class = 'organic'
+      and not exists (select from messages e where e.contact_id = m.contact_id and e.direction = 'in'
+                      and (e.received_at, e.id) < (m.received_at, m.id))
+  union all
+    select c.occurred_at, 'conversion', 'last', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
+           c.is_test, c.gross, c.refunds, c.cost
+    from worth c left join touchpoints t on t.id = c.touchpoint_id
+    where c.occurred_at >= %(since)s and c.occurred_at < %(until)s
+  union all
+    select c.occurred_at, 'conversion', 'first', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name,
+           c.currency, c.is_test, c.gross, c.refunds, c.cost
+    from worth c
+    left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on c.touchpoint_id is not null
+    left join touchpoints t on t.id = coalesce(f.touchpoint_id, c.touchpoint_id)
+    where c.occurred_at >= %(since)s and c.occurred_at < %(until)s
+  union all
+    select t.occurred_at, 'click', 'last', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
+           c.is_test, c.gross, c.refunds, c.cost
+    from clicks t join worth c on c.touchpoint_id = t.id
+  union all
+    select t.occurred_at, 'click', 'first', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
+           c.is_test, c.gross, c.refunds, c.cost
+    from clicks t
+    cross join lateral ({_SAME_PERSON.format(who="t.contact_id")}) g
+    join worth c on c.contact_id = g.id and c.touchpoint_id is not null
+    left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on true
+    where coalesce(f.touchpoint_id, c.touchpoint_id) = t.id
+  union all
+    -- Without a click there is no click's day: such conversions count on their own, so that totals are whole.
+    select c.occurred_at, 'click', m.model, c.channel_id, null, null, null, c.event_name, c.currency, c.is_test,
+           c.gross, c.refunds, c.cost
+    from worth c cross join (values ('last'), ('first')) m (model)
+    where c.occurred_at >= %(since)s and c.occurred_at < %(until)s and c.touchpoint_id is null
+)
+select %(workspace)s::text as workspace, %(zone)s::text as zone, (moment at time zone %(zone)s)::date as day, basis,
+       model, channel_id, coalesce(ad_id, '') as ad_id, coalesce(class, 'none') as class,
+       coalesce(placement, '') as placement, event_name, currency, is_test, count(*) as events, sum(gross) as gross,
+       sum(refunds) as refunds, coalesce(sum(cost), 0) as cost, count(cost) as costed,
+       coalesce(sum(gross - refunds) filter (where cost is null), 0) as uncosted
+from facts
+group by 3, basis, model, channel_id, coalesce(ad_id, ''), coalesce(class, 'none'), coalesce(placement, ''),
+         event_name, currency, is_test
+"""
+
+#: The moments that changes touch: their own, and those of the clicks that their conversion counts for.
+_MOMENTS = f"""
+select m.moment from changes n
+left join conversions c on c.id = n.conversion_id
+left join lateral (select t.occurred_at from touchpoints t where t.id in (c.touchpoint_id, n.touchpoint_id)) t on true
+left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on true
+cross join lateral (values (n.moment), (t.occurred_at), (f.occurred_at)) m (moment)
+"""
+# A message notes the hour only, and an hour can lie in two days where a zone is off by half an hour.
+_DAYS_TOUCHED = f"""
+select distinct day from ({_MOMENTS}) m
+cross join lateral (values ((moment at time zone %(zone)s)::date),
+                           (((moment + interval '59 minutes') at time zone %(zone)s)::date)) d (day)
+where moment is not null and day between %(first)s and %(last)s order by day
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Whole days of a zone, both included."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What one step of the refresh did; `more`: there is more to do."""
+
+    days: int
+    more: bool
+
+
+def touched_days(conn: psycopg.Connection[Any], workspace: str, zone: str, span: Span) -> list[date]:
+    """The days in `span` that have to be added up afresh; all of them in a zone that never was added up."""
+    if conn.execute("select from roi_zones where workspace = %s and zone = %s", [workspace, zone]).fetchone() is None:
+        return [span.first + timedelta(days=n) for n in range((span.last - span.first).days + 1)]
+    rows = conn.execute(
+        f"with changes as (select * from roi_changes where workspace = %(workspace)s) {_DAYS_TOUCHED}",
+        {"workspace": workspace, "zone": zone, "first": span.first, "last": span.last},
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def missing_zones(conn: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    """Workspaces and zones whose days somebody may ask for, and that are not added up yet."""
+    return conn.execute(
+        "select workspace, zone from channels except select workspace, zone from roi_zones order by 1, 2"
+    ).fetchall()
+
+
+def add_zone(conn: psycopg.Connection[Any], workspace: str, zone: str) -> None:
+    """Starts to add up days of this zone: every day with something in it counts as touched."""
+    if conn.execute(
+        "insert into roi_zones (workspace, zone) values (%s, %s) on conflict do nothing", [workspace, zone]
+    ).rowcount:
+        conn.execute(
+            """
+            insert into roi_changes (workspace, moment)
+            select distinct %(it)s, date_trunc('hour', occurred_at, 'UTC') from conversions where workspace = %(it)s
+            union
+            select distinct %(it)s, date_trunc('hour', t.occurred_at, 'UTC')
+            from touchpoints t join channels ch on ch.id = t.channel_id where ch.workspace = %(it)s
+            union
+            select distinct %(it)s, date_trunc('hour', m.received_at, 'UTC')
+            from messages m join channels ch on ch.id = m.channel_id
+            where ch.workspace = %(it)s and m.direction = 'in' and m.class = 'organic'
+            """,
+            {"it": workspace},
+        )
+
+
+def refresh(conn: psycopg.Connection[Any], *, most_changes: int = 5000) -> Refreshed:
+    """Adds up the days that the newest changes of one workspace touched, in all its zones; the caller commits.
+
+    What is being written meanwhile notes its change when it commits, and is seen by the next step.
+    """
+    # Two at once would add a day up twice.
+    if conn.execute("select pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
+        return Refreshed(0, False)
+    row = conn.execute("select workspace from roi_changes order by id limit 1").fetchone()
+    if row is None:
+        return Refreshed(0, False)
+    workspace: str = row[0]
+    ids = _newest_changes(conn, workspace, most_changes)
+    days = 0
+    for (zone,) in conn.execute("select zone from roi_zones where workspace = %s", [workspace]).fetchall():
+        touched = _days_touched_by(conn, ids, zone)
+        _add_up(conn, workspace, zone, touched)
+        days += len(touched)
+    conn.execute("update roi_zones set refreshed_at = now() where workspace = %s", [workspace])
+    conn.execute("delete from roi_changes where id = any(%s)", [ids])
+    more = conn.execute("select exists (select from roi_changes)").fetchone() == (True,)
+    return Refreshed(days, more)
+
+
+def _newest_changes(conn: psycopg.Connection[Any], workspace: str, most: int) -> list[int]:
+    """The newest changes first, for those are looked at; few days at once, so that no step takes long."""
+    rows = conn.execute(
+        """
+        select id from roi_changes
+        where workspace = %(it)s
+          and moment > (select max(moment) from roi_changes where workspace = %(it)s) - interval '36 hours'
+        order by moment desc limit %(most)s
+        """,
+        {"it": workspace, "most": most},
+    ).fetchall()
+    return [change_id for (change_id,) in rows]
+
+
+def _days_touched_by(conn: psycopg.Connection[Any], ids: Sequence[int], zone: str) -> list[date]:
+    rows = conn.execute(
+        f"with changes as (select * from roi_changes where id = any(%(ids)s)) {_DAYS_TOUCHED}",
+        {"ids": list(ids), "zone": zone, "first": date.min, "last": date.max},
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def _add_up(conn: psycopg.Connection[Any], workspace: str, zone: str, days: Sequence[date]) -> None:
+    conn.execute(
+        "delete from roi_daily where workspace = %s and zone = %s and day = any(%s)", [workspace, zone, list(days)]
+    )
+    for span in spans(days):
+        conn.execute(f"insert into roi_daily {DAYS}", day_parameters(conn, workspace, zone, span))
+
+
+def spans(days: Iterable[date]) -> Iterator[Span]:
+    """Days as runs without a gap, in order."""
+    run: Span | None = None
+    for day in sorted(set(days)):
+        if run is not None and day == run.last + timedelta(days=1):
+            run = Span(first=run.first, last=day)
+        else:
+            if run is not None:
+                yield run
+            run = Span(first=day, last=day)
+    if run is not None:
+        yield run
+
+
+def day_parameters(conn: psycopg.Connection[Any], workspace: str, zone: str, span: Span) -> dict[str, Any]:
+    """The parameters of DAYS. The span's ends are worked out by Postgres beforehand: its planner has to know them."""
+    row = conn.execute(
+        "select %(first)s::timestamp at time zone %(zone)s, (%(last)s::date + 1)::timestamp at time zone %(zone)s",
+        {"first": span.first, "last": span.last, "zone": zone},
+    ).fetchone()
+    assert row is not None
+    return {"workspace": workspace, "zone": zone, "since": row[0], "until": row[1]}
