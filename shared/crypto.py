@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 class KeyRingError(ValueError):
@@ -95,6 +97,15 @@ class HashRing:
     def candidates(self, kind: str, value: str) -> list[KeyedHash]:
         """The hash under every live key, newest first: what a look-up during a rotation has to try."""
         return [KeyedHash(key_id, _digest(secret, kind, value)) for key_id, secret in self._keys]
+
+
+def derive_keys(keys: Sequence[str], *, purpose: str) -> list[bytes]:
+    """A key of 32 bytes for another purpose from each key of a ring, newest first (HKDF, RFC 5869).
+
+    Who has one learns nothing of the ring, nor of what is derived for another purpose.
+    """
+    info = f"ctwa {purpose}".encode()
+    return [HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key.encode()) for key in keys]
 
 
 def generate_key() -> str:
