@@ -7,11 +7,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
 from psycopg.conninfo import conninfo_to_dict
 from redis import Redis
+
+#: Names of this machine, which nobody else can listen to.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class SettingsError(Exception):
@@ -42,10 +46,12 @@ class Settings:
     spool_dir: Path
     spool_max_bytes: int
     max_body_bytes: int
-    #: How many reverse proxies stand before the receiver; that many X-Forwarded-For hops are believed.
+    #: How many reverse proxies stand before the receiver, or the console; that many X-Forwarded-For hops are believed.
     trusted_proxies: int
     #: The receiver's address as providers see it, without a trailing slash.
     public_url: str
+    #: The console's address as people open it, without a trailing slash; https, but for this machine.
+    console_url: str
     metrics_port: int | None
     metrics_host: str
     #: prometheus_client's folder for processes that count together.
@@ -86,6 +92,18 @@ def _check_redis_url(url: str) -> None:
         raise ValidationError("must look like redis://:password@host:6379/0") from None
 
 
+def _check_console_url(url: str) -> None:
+    """Sessions travel in cookies, so nothing but https will do where others could listen."""
+    parts = urlsplit(url)
+    local = parts.hostname in LOOPBACK
+    if not parts.hostname or parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query:
+        raise ValidationError("must look like https://ctwa.example.com")
+    if parts.scheme == "http" and not local:
+        raise ValidationError(
+            "must begin with https://, since passwords and sessions pass; http:// is for 127.0.0.1 only"
+        )
+
+
 class _SettingsSchema(Schema):
     class Meta:
         unknown = EXCLUDE
@@ -119,6 +137,7 @@ class _SettingsSchema(Schema):
     )
     trusted_proxies = fields.Integer(data_key="TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=5))
     public_url = fields.String(data_key="PUBLIC_URL", load_default="")
+    console_url = fields.String(data_key="CONSOLE_URL", load_default="", validate=_check_console_url)
     metrics_port = fields.Integer(
         data_key="METRICS_PORT", load_default=None, allow_none=True, validate=validate.Range(min=1, max=65535)
     )
@@ -153,6 +172,7 @@ class _SettingsSchema(Schema):
         data["spool_dir"] = Path(data["spool_dir"])
         data["metrics_dir"] = Path(data["metrics_dir"]) if data["metrics_dir"] else None
         data["public_url"] = data["public_url"].rstrip("/")
+        data["console_url"] = data["console_url"].rstrip("/")
         data["graph_url"] = data["graph_url"].rstrip("/")
         return Settings(**data)
 

@@ -15,6 +15,7 @@ import yaml
 from cryptography.fernet import Fernet
 
 from console.cli.migrate import _PASSWORDS
+from console.web.runtime import NEEDS as CONSOLE_NEEDS
 from receiver.runtime import NEEDS as RECEIVER_NEEDS
 from shared.settings import _SettingsSchema, load_settings
 from workers.runtime import NEEDS as WORKER_NEEDS
@@ -39,6 +40,7 @@ DOT_ENV = {
     **{name: "0123456789abcdef" for name in EXAMPLE if name.endswith("_PASSWORD")},
     **{name: Fernet.generate_key().decode() for name in ("TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS")},
     "FLOWER_BASIC_AUTH": "somebody:0123456789abcdef",
+    "CONSOLE_URL": "https://console.example.com",
 }
 
 
@@ -131,6 +133,7 @@ def test_each_process_has_its_own_database_role_and_only_the_keys_it_needs() -> 
         "worker-intake": "ctwa_worker",
         "worker-sending": "ctwa_worker",
         "sweeper": "ctwa_worker",
+        "console": "ctwa_console",
         "ctwa": "ctwa_console",
     }
     for name, service in OURS.items():
@@ -141,7 +144,13 @@ def test_each_process_has_its_own_database_role_and_only_the_keys_it_needs() -> 
         name: {key for key in service.get("environment", {}) if key.endswith("_KEYS")} for name, service in OURS.items()
     }
     assert keys.pop("receiver") == {"SECRET_KEYS"}
-    assert {name for name, held in keys.items() if held} == {"worker-intake", "worker-sending", "sweeper", "ctwa"}
+    assert {name for name, held in keys.items() if held} == {
+        "worker-intake",
+        "worker-sending",
+        "sweeper",
+        "console",
+        "ctwa",
+    }
 
 
 def test_only_the_receiver_is_published_to_the_world() -> None:
@@ -153,7 +162,7 @@ def test_only_the_receiver_is_published_to_the_world() -> None:
 def test_only_what_talks_to_meta_or_is_published_can_leave_the_inner_network() -> None:
     assert COMPOSE["networks"]["data"] == {"internal": True}
     outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    assert outside == {"receiver", "worker-sending", "sweeper", "flower", "ctwa", "sandbox"}
+    assert outside == {"receiver", "worker-sending", "sweeper", "flower", "console", "ctwa", "sandbox"}
 
 
 def test_services_wait_for_what_can_happen() -> None:
@@ -211,6 +220,7 @@ def test_the_settings_of_every_process_are_complete() -> None:
         "worker-intake": WORKER_NEEDS,
         "worker-sending": WORKER_NEEDS,
         "sweeper": WORKER_NEEDS,
+        "console": CONSOLE_NEEDS,
         "migrate": ["DATABASE_URL"],
         "ctwa": WORKER_NEEDS,
         "beat": ["REDIS_URL"],

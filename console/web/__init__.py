@@ -1,0 +1,1 @@
+"""The web console: pages rendered on the server, with htmx and uPlot. docs/console.md says how to add one."""

@@ -1,0 +1,5 @@
+"""`python -m console.web`."""
+
+from console.web.server import main
+
+main()

@@ -1,0 +1,43 @@
+"""The Flask application of the console."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from console.web import access, assets, cookies, errors, formats, language, navigation, requests, security, words
+from console.web import runtime as runtimes
+from console.web.account import account
+from console.web.audit import audit
+from console.web.health import health
+from console.web.home import home
+from console.web.links import links
+from console.web.login import login
+from console.web.runtime import Runtime
+from console.web.team import team
+
+#: Pages, in no order: what is shown where is in navigation.py.
+BLUEPRINTS = (health, home, login, links, account, team, audit)
+
+
+def create_app(runtime: Runtime) -> Flask:
+    """The WSGI application. Raises RuntimeError when a view does not say who may open it."""
+    app = Flask("console.web", static_url_path="/static")
+    proxies = runtime.settings.trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
+    app.config["PREFERRED_URL_SCHEME"] = runtime.scheme
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    runtimes.install(app, runtime)
+    requests.install(app)
+    cookies.install(app, runtime)
+    security.install(app, runtime)
+    access.install(app)
+    language.install(app)
+    formats.install(app)
+    words.install(app)
+    navigation.install(app)
+    assets.install(app)
+    errors.install(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    access.check(app)
+    return app

@@ -1,0 +1,71 @@
+"""The pages of a workspace, in the order a person meets them. What isn't built yet isn't shown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, current_app, request, url_for
+from flask_babel import lazy_gettext
+
+from console.team.roles import Role
+from console.web.access import Access, access_of, may
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One link. `current` is set while the page, or another of its blueprint, is open."""
+
+    endpoint: str
+    label: Any
+    icon: str
+    #: Blueprints whose pages belong to this entry, its own included.
+    blueprints: tuple[str, ...]
+
+    @property
+    def url(self) -> str:
+        return url_for(self.endpoint)
+
+    @property
+    def current(self) -> bool:
+        return request.blueprint in self.blueprints
+
+
+def _entry(endpoint: str, label: Any, icon: str, *also: str) -> Entry:
+    return Entry(endpoint=endpoint, label=label, icon=icon, blueprints=(endpoint.partition(".")[0], *also))
+
+
+PAGES = (
+    _entry("overview.page", lazy_gettext("Overview"), "overview"),
+    _entry("ads.page", lazy_gettext("Ads"), "ads", "spend"),
+    _entry("deliveries.page", lazy_gettext("Deliveries"), "deliveries"),
+    _entry("contacts.page", lazy_gettext("Contacts"), "contacts"),
+    _entry("setup.page", lazy_gettext("Set-up"), "setup", "rules"),
+    _entry("quality.page", lazy_gettext("Data quality"), "quality"),
+    _entry("alerts.page", lazy_gettext("Alerts"), "alerts"),
+    _entry("team.page", lazy_gettext("Team"), "team", "keys", "audit"),
+)
+#: Parts of Team.
+TEAM = (
+    _entry("team.page", lazy_gettext("People"), ""),
+    _entry("keys.page", lazy_gettext("API keys"), ""),
+    _entry("audit.page", lazy_gettext("Audit log"), ""),
+)
+
+
+def install(app: Flask) -> None:
+    """Lets templates list the pages."""
+    app.jinja_env.globals.update(navigation=lambda: visible(PAGES), team_navigation=lambda: visible(TEAM))
+
+
+def visible(entries: tuple[Entry, ...]) -> list[Entry]:
+    """Those that are built and that the person may open in this workspace."""
+    return [entry for entry in entries if _is_open(access_of_entry(entry))]
+
+
+def access_of_entry(entry: Entry) -> Access | None:
+    """The least that a page asks for; None when it isn't built."""
+    known = entry.endpoint in current_app.view_functions
+    return access_of(current_app._get_current_object(), entry.endpoint) if known else None  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _is_open(access: Access | None) -> bool:
+    return isinstance(access, Role) and may(access)
