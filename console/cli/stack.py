@@ -33,6 +33,7 @@ _PORT = click.IntRange(1, 65535)
 @click.option("--detach", is_flag=True, help="Return once all is ready; `ctwa down` stops it.")
 @_state_dir
 @click.option("--receiver-port", type=_PORT, help="Port of the receiver.  [default: a free one]")
+@click.option("--console-port", type=_PORT, help="Port of the web console.  [default: a free one]")
 @click.option("--sandbox-port", type=_PORT, help="Port of Meta's stand-in.  [default: a free one]")
 @click.option("--flower-port", type=_PORT, help="Port of Flower.  [default: a free one]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON once all is ready; progress goes to stderr.")

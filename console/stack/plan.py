@@ -26,7 +26,7 @@ from shared.local.process import StackError
 from shared.local.servers import choose_servers
 from shared.local.supervisor import Plan, Step
 
-_SERVED = ("receiver", "sandbox", "flower")
+_SERVED = ("receiver", "sandbox", "flower", "console")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -62,8 +62,10 @@ def make_plan(state_dir: Path, environ: Mapping[str, str], *, wanted_ports: Mapp
         secrets=values,
         receiver_database_url=databases.receiver,
         worker_database_url=databases.worker,
+        console_database_url=databases.console,
         redis_url=servers.redis_url,
         public_url=environ.get("PUBLIC_URL", "").strip() or f"http://127.0.0.1:{served['receiver']}",
+        console_url=f"http://127.0.0.1:{served['console']}",
         ports=served,
         metrics={name: ports.pick(f"{name} metrics") for name in MEASURED},
     )
@@ -149,6 +151,7 @@ def _logs_in(url: str) -> bool:
 
 def _pages(around: Surroundings) -> dict[str, str]:
     return {
+        "console": f"{around.console_url}/",
         "sandbox": f"{around.graph_url}/",
         "flower": f"http://127.0.0.1:{around.ports['flower']}/",
         **{f"{name} metrics": f"http://127.0.0.1:{port}/metrics" for name, port in around.metrics.items()},
@@ -167,5 +170,6 @@ def _environment(around: Surroundings, database_url: str) -> dict[str, str]:
         **{name: around.secrets[name] for name in ("TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS")},
         "GRAPH_URL": around.graph_url,
         "PUBLIC_URL": around.public_url,
+        "CONSOLE_URL": around.console_url,
         "SPOOL_DIR": str(around.spool_dir),
     }

@@ -46,8 +46,10 @@ class Surroundings:
     secrets: Mapping[str, str]
     receiver_database_url: str
     worker_database_url: str
+    console_database_url: str
     redis_url: str
     public_url: str
+    console_url: str
     ports: Mapping[str, int]
     metrics: Mapping[str, int]
 
@@ -82,6 +84,7 @@ def processes(around: Surroundings) -> list[Process]:
         _beat(around),
         _sandbox(around),
         _flower(around),
+        _console(around),
     ]
 
 
@@ -115,6 +118,25 @@ def _flower(around: Surroundings) -> Process:
         },
         ready=lambda: _answers(port, "/healthcheck"),
         colour="90",
+    )
+
+
+def _console(around: Surroundings) -> Process:
+    port = around.ports["console"]
+    return _process(
+        around,
+        "console",
+        ("-m", "console.web", "--host", "127.0.0.1", "--port", str(port)),
+        settings={
+            **_worker_settings(around),
+            "DATABASE_URL": around.console_database_url,
+            "PUBLIC_URL": around.public_url,
+            "CONSOLE_URL": around.console_url,
+            # Nothing stands before it here, whatever stands before the receiver.
+            "TRUSTED_PROXIES": "0",
+        },
+        ready=lambda: _answers(port, "/readyz"),
+        colour="31",
     )
 
 

@@ -27,7 +27,16 @@ from shared.providers import parse_body
 from shared.providers.samples import load_sample
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS", "PUBLIC_URL", "SENDING")
+NOT_INHERITED = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "TOKEN_KEYS",
+    "SECRET_KEYS",
+    "HASH_KEYS",
+    "PUBLIC_URL",
+    "CONSOLE_URL",
+    "SENDING",
+)
 _numbers = count()
 _born = datetime.now(UTC)
 

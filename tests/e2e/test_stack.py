@@ -27,7 +27,7 @@ from tests.e2e.local_stack import (
 
 pytestmark = pytest.mark.timeout(120)
 
-PROCESSES = {"postgres", "valkey", "receiver", "intake", "sending", "sweeper", "beat", "sandbox", "flower"}
+PROCESSES = {"postgres", "valkey", "receiver", "intake", "sending", "sweeper", "beat", "sandbox", "flower", "console"}
 
 
 def test_two_stacks_run_side_by_side_and_share_nothing(stack: LocalStack, tmp_path: Path):
