@@ -213,7 +213,7 @@ def _contents_are_bad(event: OutgoingEvent, _now: datetime) -> bool:
 
 def _cannot_be_encoded(event: OutgoingEvent, _now: datetime) -> bool:
     try:
-        _encode(_custom_data(event))
+        exact_json(_custom_data(event))
     except (TypeError, ValueError, RecursionError):
         return True
     return False
@@ -265,19 +265,22 @@ def build_body(events: list[dict[str, Any]], test_event_code: str | None = None)
     body: dict[str, Any] = {"data": events}
     if test_event_code:
         body["test_event_code"] = test_event_code
-    return _encode(body).encode("ascii")
+    return exact_json(body).encode("ascii")
 
 
-def _encode(value: object) -> str:
-    """JSON in which a Decimal is the number it is (19.99; 1E+2 is 100), which the json module cannot do."""
+def exact_json(value: object) -> str:
+    """JSON in which a Decimal is the number it is (19.99; 1E+2 is 100), which the json module cannot do.
+
+    ValueError or TypeError for what has no JSON form.
+    """
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("NaN and Infinity are not JSON numbers")
         return format(value, "f")
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json.dumps(str(key))}:{_encode(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{json.dumps(str(key))}:{exact_json(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_encode, value)) + "]"
+        return "[" + ",".join(map(exact_json, value)) + "]"
     return json.dumps(value, allow_nan=False)
 
 
@@ -286,7 +289,7 @@ def redact_body(body: bytes | Mapping[str, Any]) -> dict[str, Any]:
 
     ValueError when the bytes are not one of our bodies.
     """
-    content = json.loads(body if isinstance(body, bytes) else _encode(body))
+    content = json.loads(body if isinstance(body, bytes) else exact_json(body))
     shown = {key: content[key] for key in ("data", "test_event_code") if key in content}
     shown["data"] = [_redact_event(event) for event in shown.get("data", [])]
     return shown

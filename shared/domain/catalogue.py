@@ -19,6 +19,9 @@ _SECTIONS: tuple[tuple[str, Mapping[str, Reason]], ...] = (
     ("Paused datasets", reasons.PAUSES),
     ("Rejected webhooks", reasons.WEBHOOKS),
     ("What we post to addresses of yours", reasons.OUTBOUND),
+    ("Reported items", reasons.SUBMISSIONS),
+    ("Attribution", reasons.ATTRIBUTION),
+    ("Flags of conversions", reasons.FLAGS),
 )
 _DEFAULTS: tuple[tuple[str, Meaning], ...] = (
     ("100, any other subcode", verdicts.OTHER_100),

@@ -105,6 +105,8 @@ TRANSITIONS: Mapping[tuple[State | None, Event], State] = MappingProxyType(
         (_S.UNKNOWN, _E.REFUSED): _S.REJECTED,
         (_S.UNKNOWN, _E.REFUSED_IN_COMPANY): _S.PENDING,
         (_S.SKIPPED, _E.REINSTATED): _S.PENDING,
+        (_S.SKIPPED, _E.VALUE_MISSING): _S.WAITING,
+        (_S.SKIPPED, _E.AGED): _S.EXPIRED,
         (_S.REJECTED, _E.REINSTATED): _S.PENDING,
     }
 )
@@ -152,12 +154,12 @@ def birth(
     withheld = (
         ("duplicate", duplicate),
         ("meta_automatic", counted_by_meta),
+        ("no_permission", not may_send),
         ("unattributed", not attributed),
         ("no_click_id", not has_click_id),
         ("scope", not in_scope),
         ("region", not region_allowed),
         ("consent", not consented),
-        ("no_permission", not may_send),
         ("disabled", sending == "off"),
     )
     for reason, holds in withheld:

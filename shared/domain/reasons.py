@@ -204,6 +204,12 @@ WEBHOOKS: Mapping[str, Reason] = MappingProxyType(
         "cannot_be_stored": _reason(
             "What the body holds could not be stored.", "Report it, and replay the webhook after the correction."
         ),
+        "unknown_sender": _reason(
+            "The API key or workspace it came from is gone.", "Restore it, then replay the request."
+        ),
+        "unreadable_request": _reason(
+            "The body is not of the form that its path needs.", "Correct it at its source, and report it again."
+        ),
         "crashed_intake": _reason(
             "Five workers died while reading this body alone.",
             "Report it, and replay the webhook after the correction.",
@@ -244,8 +250,110 @@ OUTBOUND: Mapping[str, Reason] = MappingProxyType(
 )
 """Why a POST to an address that somebody typed in came to nothing (`shared.outbound`)."""
 
+_USE_KEY = "Nothing. If it was another one, report it with its own order_id, event_id or idempotency_key."
+SUBMISSIONS: Mapping[str, Reason] = MappingProxyType(
+    {
+        "contact_unknown": _reason(
+            "The workspace has no contact of this id.", "Name the person by phone, BSUID, e-mail or click id."
+        ),
+        "person_missing": _reason(
+            "Nothing says whom it is about.", "Give a phone, BSUID, e-mail, click id or contact id."
+        ),
+        "channel_unknown": _reason(
+            "The workspace has no channel of this name.",
+            "Correct the name (`ctwa channels` lists them), or leave it out: the click's channel is taken.",
+        ),
+        "zero_value": _reason(
+            "A purchase of nothing tells Meta's optimisation that sales are worth nothing.",
+            "Report it once it has a value, or without one to let it wait; or allow zero values on the dataset.",
+        ),
+        "currency_unknown": _reason(
+            "The value has no currency, and neither has the channel of the sale.",
+            "Report the currency, or give the channel one, then report it again.",
+        ),
+        "currency_differs": _reason(
+            "The value is in another currency than the conversion that it changes.",
+            "Report the change in the currency of the conversion: money of two currencies can't be taken together.",
+        ),
+        "malformed": _reason(
+            "The item has not the form it needs.", "Correct what the details name, then report it again."
+        ),
+        "same_order": _reason("This event of the order is known already.", _USE_KEY),
+        "same_key": _reason("A conversion with this key is known already.", _USE_KEY),
+        "same_click": _reason("This event may happen once per click, and has happened.", _USE_KEY),
+        "same_contact": _reason("This event may happen once per contact, and has happened.", _USE_KEY),
+        "same_message": _reason("This rule has fired on this message already.", _NOTHING),
+        "same_conversion": _reason("The conversion is known already.", _USE_KEY),
+        "same_change": _reason("The contact's change is known already.", _NOTHING),
+        "same_touchpoint": _reason("The channel has a touchpoint of this external id already.", _NOTHING),
+        "duplicate_other_value": _reason(
+            "The conversion is known with another value, and keeps that one.",
+            "To change its value, report it again with amends: true.",
+        ),
+        "value": _reason("It gave its value to a conversion that had none.", _NOTHING),
+        "amendment": _reason("It changed the value of a conversion.", _NOTHING),
+    }
+)
+"""Why a reported item is refused, what it duplicates, or what it changed."""
+
+ATTRIBUTION: Mapping[str, Reason] = MappingProxyType(
+    {
+        "click_id": _reason("It is the Lead of a new click.", _NOTHING),
+        "ad_message": _reason("It is the Lead of an ad message without a click id.", _NOTHING),
+        "click_id_came_later": _reason("The click id of its message came later.", _NOTHING),
+        "detected_by_meta": _reason("Meta detected it in the chat.", _NOTHING),
+        "last_click": _reason("This was the last ad click before it, within the window.", _NOTHING),
+        "last_ad_message": _reason(
+            "The last ad message before it has no click id: it counts for the ad, and can't be sent.", _NOTHING
+        ),
+        "last_post": _reason("The last message before it came from a post, which the channel reports.", _NOTHING),
+        "named_click": _reason("Its report named this click.", _NOTHING),
+        "named_click_came": _reason("Its report named this click, whose message came later.", _NOTHING),
+        "late_click": _reason("The click became known after the conversion, and was the last one before it.", _NOTHING),
+        "order": _reason("It belongs to the click of its order's purchase.", _NOTHING),
+        "no_ad": _reason("The contact has never come by an ad.", _NOTHING),
+        "clicks_too_old": _reason(
+            "The contact's ad clicks before it are older than the attribution window.",
+            "Nothing, unless the window of the dataset is too short for your sales.",
+        ),
+        "clicks_came_after": _reason("The contact's ad clicks all came after it.", _NOTHING),
+        "click_id_unknown": _reason(
+            "Its report named a click id that no message has brought yet.",
+            "Nothing: it is completed when that message comes. If it doesn't, check what the report sends.",
+        ),
+    }
+)
+"""Why a conversion belongs to a touchpoint, or to none."""
+
+FLAGS: Mapping[str, Reason] = MappingProxyType(
+    {
+        "click_older_than_7_days": _reason(
+            "Its click is older than 7 days: it is sent, and Meta will probably not attribute it.", _NOTHING
+        ),
+        "currency_from_channel": _reason(
+            "Its report had no currency, so the channel's was taken.", "Report the currency with each value."
+        ),
+        "maybe_twin": _reason(
+            "Another source reported the same amount of the same contact within a day.",
+            "Compare the two. Give both the same order_id and they are one.",
+        ),
+    }
+)
+"""What is worth knowing of a conversion."""
+
 REASONS: Mapping[str, Reason] = MappingProxyType(
-    {**SKIPPED, **HELD_UP, **OUR_CHECKS, **OUTCOMES, **PAUSES, **WEBHOOKS, **OUTBOUND}
+    {
+        **SKIPPED,
+        **HELD_UP,
+        **OUR_CHECKS,
+        **OUTCOMES,
+        **PAUSES,
+        **WEBHOOKS,
+        **OUTBOUND,
+        **SUBMISSIONS,
+        **ATTRIBUTION,
+        **FLAGS,
+    }
 )
 
 

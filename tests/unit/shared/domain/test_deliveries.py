@@ -38,11 +38,11 @@ ROWS: list[tuple[State | None, Event, State]] = [
     (None, Event.VALUE_MISSING, State.WAITING),
     (State.WAITING, Event.VALUE_CAME, State.PENDING),
     (State.WAITING, Event.AGED, State.EXPIRED),
+    (State.WAITING, Event.WITHHELD, State.SKIPPED),
     (State.PENDING, Event.CLAIMED, State.SENDING),
     (State.PENDING, Event.AGED, State.EXPIRED),
     (None, Event.AGED, State.EXPIRED),
     (State.PENDING, Event.WITHHELD, State.SKIPPED),
-    (State.WAITING, Event.WITHHELD, State.SKIPPED),
     (State.SENDING, Event.WITHHELD, State.SKIPPED),
     (State.SENDING, Event.RECEIVED, State.ACCEPTED),
     (State.SENDING, Event.NOT_TAKEN, State.PENDING),
@@ -57,6 +57,8 @@ ROWS: list[tuple[State | None, Event, State]] = [
     (State.UNKNOWN, Event.REFUSED, State.REJECTED),
     (State.UNKNOWN, Event.REFUSED_IN_COMPANY, State.PENDING),
     (State.SKIPPED, Event.REINSTATED, State.PENDING),
+    (State.SKIPPED, Event.VALUE_MISSING, State.WAITING),
+    (State.SKIPPED, Event.AGED, State.EXPIRED),
     (State.REJECTED, Event.REINSTATED, State.PENDING),
 ]
 
