@@ -15,13 +15,15 @@ import psycopg
 
 from shared.capi.event_names import inside_name
 from shared.db.channels import IntakeChannel
+from shared.db.contact_changes import consents
 from shared.db.conversions import NewConversion, complete_with_clicks, insert_conversions
-from shared.db.deliveries import NewDelivery, insert_deliveries, withhold_duplicates
+from shared.db.deliveries import insert_deliveries, withhold_duplicates
 from shared.db.messages import TouchpointOf, complete_touchpoint, touchpoint_of_message
 from shared.domain.attribution import hash_click_id, message_time
-from shared.domain.deliveries import HOLD_BATCH, LARGEST_BATCH, State, birth, event_id_for
+from shared.domain.deliveries import State
 from shared.domain.messages import AutomaticEvent
 from shared.ids import uuid7
+from workers.births import new_delivery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,34 +96,14 @@ def _store(
         return 0
     if channel.dataset_automatic_policy == "instead" and found.touchpoint_id is not None:
         withhold_duplicates(conn, found.touchpoint_id, event_name)
-    delivery = _delivery(conversion, channel, has_click_id=click_hash is not None, now=now)
-    insert_deliveries(conn, [delivery])
-    return int(delivery.state == State.PENDING)
-
-
-def _delivery(conversion: NewConversion, channel: IntakeChannel, *, has_click_id: bool, now: datetime) -> NewDelivery:
-    assert channel.dataset_id is not None
-    assert channel.dataset_meta_id is not None
-    state, reason = birth(
-        event_time=conversion.occurred_at,
+    delivery = new_delivery(
+        conversion,
+        channel,
         now=now,
-        has_click_id=has_click_id,
+        has_click_id=click_hash is not None,
         attributed=conversion.touchpoint_id is not None,
-        needs_value=conversion.event_name == "Purchase",
-        value=conversion.value,
-        sending="off" if channel.dataset_sending == "off" else "on",
+        consent=consents(conn, [found.contact_id]).get(found.contact_id),
         counted_by_meta=channel.dataset_automatic_policy != "echo",
     )
-    return NewDelivery(
-        conversion_id=conversion.id,
-        dataset_id=channel.dataset_id,
-        event_name=conversion.event_name,
-        business_key=conversion.business_key,
-        event_id=event_id_for(channel.dataset_meta_id, conversion.event_name, conversion.business_key),
-        event_time=conversion.occurred_at,
-        has_value=conversion.value is not None,
-        state=state.value,
-        reason=reason,
-        batch_cap=HOLD_BATCH if conversion.value is not None else LARGEST_BATCH,
-        is_test=conversion.is_test,
-    )
+    insert_deliveries(conn, [delivery])
+    return int(delivery.state == State.PENDING)

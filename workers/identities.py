@@ -27,21 +27,32 @@ from shared.db.contacts import (
 from shared.domain.messages import Message
 from shared.domain.phones import canonical_phone
 from shared.domain.regions import country_of
+from shared.domain.submissions import Person
 from shared.logs import get_logger
 
 log = get_logger(__name__)
 
 #: The names of a person, strongest first: the first one that is known decides whose message it is.
-KINDS = ("bsuid", "phone", "lid", "provider_id", "parent_bsuid")
+KINDS = ("bsuid", "phone", "lid", "provider_id", "email", "parent_bsuid")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
-    """The writer of one message, as far as their names tell."""
+    """The writer of one message, or the person that a business reports something of, as far as their names tell.
+
+    A message proves that its names are one person's; a report does not, and merges nobody. `contact_id` is the contact
+    that something else than a name has shown: then the names are new names of it.
+    """
 
     workspace: str
     is_test: bool
-    message: Message
+    message: Message | Person
+    contact_id: int | None = None
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether the names are surely one person's."""
+        return isinstance(self.message, Message)
 
 
 @dataclass(frozen=True)
@@ -64,15 +75,22 @@ class Identities:
         self._secret_ring = secret_ring
         self._hash_ring = hash_ring
 
-    def resolve(self, conn: psycopg.Connection[Any], senders: Sequence[Sender]) -> list[int]:
-        """The contact of each sender, in order; unknown people become contacts, new names join known people."""
+    def resolve(
+        self, conn: psycopg.Connection[Any], senders: Sequence[Sender], *, merged: set[int] | None = None
+    ) -> list[int]:
+        """The contact of each sender, in order; unknown people become contacts, new names join known people.
+
+        Contacts that others were merged into are added to `merged`.
+        """
+        merged = set() if merged is None else merged
         names = [self._names(sender) for sender in senders]
         keys = [key for some in names for name in some for key in name.keys]
         owners = find_contacts(conn, keys)
-        # Only a BSUID can say that a known number is now somebody else's; most providers have none.
-        has_bsuids = any(some[0].kind == "bsuid" for some in names)
-        certain = contacts_with_bsuid(conn, owners.values()) if owners and has_bsuids else set()
-        known = [_known_contact(some, owners, certain) for some in names]
+        certain = _certain(conn, names, owners)
+        known = [
+            sender.contact_id or _known_contact(some, owners, certain)
+            for sender, some in zip(senders, names, strict=True)
+        ]
         made = self._make_contacts(conn, senders, names, known)
         wanted: dict[IdentityKey, tuple[int, NewIdentity]] = {}
         for sender, some, contact in zip(senders, names, known, strict=True):
@@ -81,16 +99,25 @@ class Identities:
                     identity = self._seal(sender.workspace, name)
                     wanted.setdefault(identity.key, (contact or made[some[0].keys[0]], identity))
         owners |= insert_identities(conn, list(wanted.values()))
-        changes = sum(_unite(conn, some, owners) for some in names)
+        changes = sum(
+            _unite(conn, some, owners, merged) for sender, some in zip(senders, names, strict=True) if sender.is_proof
+        )
         delete_nameless_contacts(conn, list(made.values()))
         numbers = [identity for _, identity in wanted.values() if identity.kind == "phone"]
         if changes:
             # Merges and moves have changed who is whose, so the last word is the table's.
             owners = find_contacts(conn, keys)
-        contacts = [_first_owner(some, owners) for some in names]
+        contacts = [sender.contact_id or _first_owner(some, owners) for sender, some in zip(senders, names, strict=True)]
         if numbers or changes:
             set_countries(conn, _countries(senders, contacts))
         return contacts
+
+    def known(self, conn: psycopg.Connection[Any], senders: Sequence[Sender]) -> list[int | None]:
+        """The contact that each sender's strongest known name belongs to; nothing is written."""
+        names = [self._names(sender) for sender in senders]
+        owners = find_contacts(conn, [key for some in names for name in some for key in name.keys])
+        certain = _certain(conn, names, owners)
+        return [_known_contact(some, owners, certain) for some in names]
 
     def _make_contacts(
         self,
@@ -109,9 +136,9 @@ class Identities:
     def _names(self, sender: Sender) -> list[_Name]:
         found = []
         for kind in KINDS:
-            value = getattr(sender.message, kind)
+            value = getattr(sender.message, kind, None)
             if value:
-                compared = canonical_phone(value) if kind == "phone" else value
+                compared = _compared(kind, value)
                 candidates = self._hash_ring.candidates(kind, compared)
                 found.append(_Name(kind, value, compared, [(sender.workspace, kind, one.digest) for one in candidates]))
         if not found:
@@ -135,6 +162,13 @@ def _countries(senders: Sequence[Sender], contacts: Sequence[int]) -> dict[int, 
     return {contact: country for contact, country in told.items() if country is not None}
 
 
+def _certain(conn: psycopg.Connection[Any], names: Sequence[list[_Name]], owners: dict[IdentityKey, int]) -> set[int]:
+    """The owners that have a BSUID. Only another BSUID can say that their number is now somebody else's, and most
+    providers have none."""
+    has_bsuids = any(some[0].kind == "bsuid" for some in names)
+    return contacts_with_bsuid(conn, owners.values()) if owners and has_bsuids else set()
+
+
 def _known_contact(names: Sequence[_Name], owners: dict[IdentityKey, int], certain: set[int]) -> int | None:
     """The contact that the strongest known name belongs to; None for a new person.
 
@@ -147,10 +181,19 @@ def _known_contact(names: Sequence[_Name], owners: dict[IdentityKey, int], certa
     return None
 
 
-def _unite(conn: psycopg.Connection[Any], names: Sequence[_Name], owners: dict[IdentityKey, int]) -> int:
+def _compared(kind: str, value: str) -> str:
+    """The form of a name that is hashed: one number or address, however it is written."""
+    if kind == "phone":
+        return canonical_phone(value)
+    return value.strip().casefold() if kind == "email" else value
+
+
+def _unite(
+    conn: psycopg.Connection[Any], names: Sequence[_Name], owners: dict[IdentityKey, int], merged: set[int]
+) -> int:
     """Makes the names of one message those of one contact: by a merge, or by moving a number that changed hands.
 
-    Returns how many merges and moves that took; `owners` follows them.
+    Returns how many merges and moves that took; `owners` follows them, and `merged` takes the contacts that stay.
     """
     contact = _first_owner(names, owners)
     changes = 0
@@ -172,6 +215,7 @@ def _unite(conn: psycopg.Connection[Any], names: Sequence[_Name], owners: dict[I
             stays, goes = merge_contacts(conn, contact, other)
             owners.update({key: stays for key, owner in owners.items() if owner == goes})
             contact = stays
+            merged.add(stays)
             _write_down(conn, "contact.merge", of=goes, to=stays, proven_by=(names[0].kind, name.kind))
     return changes
 

@@ -15,6 +15,7 @@ from shared.crypto import CannotDecrypt, KeyRing
 from shared.db.channels import IntakeChannel, intake_channels
 from shared.db.messages import KnownMessage, MessageKey, NewMessage, known_messages, upsert_messages
 from shared.db.pool import server_time
+from shared.db.submissions import Reporter, reporters
 from shared.db.webhooks import (
     ClaimedWebhook,
     IntakeResult,
@@ -33,7 +34,10 @@ from workers.automatic import Report, store_automatic_events
 from workers.identities import Sender
 from workers.leads import AdMessage, store_leads
 from workers.metrics import CLAIMED_WEBHOOKS, MESSAGES, WEBHOOKS
+from workers.reattribution import contacts_merged
+from workers.requests import UnreadableRequest, read_request
 from workers.runtime import Runtime
+from workers.submissions import Settled, Submitted, store_submissions
 
 log = get_logger(__name__)
 
@@ -52,6 +56,7 @@ class ReadWebhook:
     webhook: ClaimedWebhook
     channel: IntakeChannel | None
     parsed: Parsed | None = None
+    submitted: Submitted | None = None
     reason: str | None = None
 
 
@@ -91,10 +96,21 @@ def _drain_once(runtime: Runtime, *, days: int, crashed_first: bool = False) -> 
 
 
 def _work_on(runtime: Runtime, token: UUID, claimed: Sequence[ClaimedWebhook]) -> int:
+    ids = {
+        source: sorted({webhook.source_id for webhook in claimed if webhook.source == source})
+        for source in ("channel", "api_key", "import")
+    }
     with runtime.pool.connection() as conn:
-        channels = intake_channels(conn, sorted({webhook.source_id for webhook in claimed}))
+        channels = intake_channels(conn, ids["channel"])
+        known = ids["api_key"] or ids["import"]
+        senders = reporters(conn, keys=ids["api_key"], workspaces=ids["import"]) if known else {}
     alone = len(claimed) == 1
-    read = [_read(webhook, channels.get(webhook.source_id), runtime.secret_ring, alone=alone) for webhook in claimed]
+    read = [
+        _read(webhook, channels.get(webhook.source_id), runtime.secret_ring, alone=alone)
+        if webhook.source == "channel"
+        else _read_request(webhook, senders.get((webhook.source, webhook.source_id)), runtime.secret_ring, alone=alone)
+        for webhook in claimed
+    ]
     return _store(runtime, token, read)
 
 
@@ -159,6 +175,20 @@ def _read(webhook: ClaimedWebhook, channel: IntakeChannel | None, ring: KeyRing,
         return ReadWebhook(webhook=webhook, channel=channel, reason="adapter_failed")
 
 
+def _read_request(webhook: ClaimedWebhook, reporter: Reporter | None, ring: KeyRing, *, alone: bool) -> ReadWebhook:
+    """Reads one request of the API, or part of a file."""
+    if alone and webhook.crashes > LONE_CRASHES_TO_REJECT:
+        return ReadWebhook(webhook=webhook, channel=None, reason="crashed_intake")
+    if reporter is None:
+        return ReadWebhook(webhook=webhook, channel=None, reason="unknown_sender")
+    try:
+        return ReadWebhook(webhook=webhook, channel=None, submitted=read_request(webhook, reporter, ring))
+    except CannotDecrypt:
+        return ReadWebhook(webhook=webhook, channel=None, reason="cannot_decrypt")
+    except UnreadableRequest as error:
+        return ReadWebhook(webhook=webhook, channel=None, reason=error.reason)
+
+
 def _store(runtime: Runtime, token: Any, read: Sequence[ReadWebhook]) -> int:
     """Writes everything in one transaction; how many deliveries are ready to be sent.
 
@@ -171,7 +201,8 @@ def _store(runtime: Runtime, token: Any, read: Sequence[ReadWebhook]) -> int:
             "webhooks read",
             webhook_ids=[str(one.webhook.id) for one in read],
             messages=sum(len(one.parsed.messages) for one in read if one.parsed),
-            rejected=sum(one.parsed is None for one in read),
+            items=sum(len(one.submitted.items) for one in read if one.submitted),
+            rejected=sum(one.reason is not None for one in read),
             deliveries_ready=ready,
         )
         return ready
@@ -199,7 +230,8 @@ def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Seq
     found = _best_of_each(read)
     known = known_messages(conn, found)
     fresh = {key: one for key, one in found.items() if _says_more(one[1], known.get(key))}
-    contacts = _contacts(runtime, conn, fresh, known)
+    merged: set[int] = set()
+    contacts = _contacts(runtime, conn, fresh, known, merged)
     rows = upsert_messages(conn, [_row(one, contacts[key]) for key, one in fresh.items()])
     ads = [
         _ad_message(row_id, contacts[key], *fresh[key])
@@ -207,13 +239,27 @@ def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Seq
         if fresh[key][1].message_class is not MessageClass.ORGANIC
     ]
     now = server_time(conn)
-    ready = store_leads(conn, ads, now=now)
+    ready = store_leads(conn, ads, now=now) + contacts_merged(conn, sorted(merged), now=now)
     unknown: dict[UUID, int] = {}
     for one in read:
         stored = store_automatic_events(conn, _reports(one), now=now)
         ready += stored.ready
         unknown[one.webhook.id] = stored.unknown
-    results = [_result(one, found, rows, unknown[one.webhook.id]) for one in read]
+    settled = store_submissions(
+        conn,
+        runtime.identities,
+        [one.submitted for one in read if one.submitted],
+        now=now,
+        # Alone, for a data error in company: the culprit is then one of its items.
+        guarded=len(read) == 1,
+    )
+    ready += settled.ready
+    results = [
+        _request_result(one.webhook, one.submitted, settled)
+        if one.submitted
+        else _result(one, found, rows, unknown[one.webhook.id])
+        for one in read
+    ]
     finish_webhooks(conn, token, results)
     _count(read, results, [fresh[key][1] for key in rows])
     return ready
@@ -239,8 +285,12 @@ def _contacts(
     conn: psycopg.Connection[Any],
     fresh: dict[MessageKey, tuple[ReadWebhook, Message]],
     known: dict[MessageKey, KnownMessage],
+    merged: set[int],
 ) -> dict[MessageKey, int]:
-    """The contact of each message to be written; one we know by its message keeps its contact."""
+    """The contact of each message to be written; one we know by its message keeps its contact.
+
+    Contacts that others turned out to be are added to `merged`.
+    """
     contacts = {key: known[key].contact_id for key in fresh if key in known}
     strangers = [key for key in fresh if key not in known]
     senders = []
@@ -248,7 +298,7 @@ def _contacts(
         channel = fresh[key][0].channel
         assert channel is not None
         senders.append(Sender(workspace=channel.workspace, is_test=channel.is_test, message=fresh[key][1]))
-    contacts.update(zip(strangers, runtime.identities.resolve(conn, senders), strict=True))
+    contacts.update(zip(strangers, runtime.identities.resolve(conn, senders, merged=merged), strict=True))
     return contacts
 
 
@@ -312,8 +362,20 @@ def _result(
     )
 
 
+def _request_result(webhook: ClaimedWebhook, submitted: Submitted, settled: Settled) -> IntakeResult:
+    """What is written on a request: its items stand where a provider's webhook has its messages."""
+    return IntakeResult(
+        id=webhook.id,
+        received_at=webhook.received_at,
+        state="done",
+        messages=len(submitted.items),
+        duplicates=settled.duplicates.get(webhook.id, 0),
+    )
+
+
 def _count(read: Sequence[ReadWebhook], results: Sequence[IntakeResult], stored: Sequence[Message]) -> None:
     for one, result in zip(read, results, strict=True):
-        WEBHOOKS.labels(one.channel.provider if one.channel else "unknown", result.state).inc()
+        provider = one.channel.provider if one.channel else "unknown"
+        WEBHOOKS.labels(provider if one.webhook.source == "channel" else one.webhook.source, result.state).inc()
     for message in stored:
         MESSAGES.labels(message.message_class.value).inc()

@@ -9,13 +9,18 @@ from uuid import UUID
 import psycopg
 
 from shared.db.channels import IntakeChannel
-from shared.db.conversions import NewConversion, complete_with_clicks, insert_conversions
+from shared.db.contact_changes import consents
+from shared.db.contacts import lock_contacts
+from shared.db.conversions import NewConversion, complete_with_clicks, insert_conversions, lock_clicks
 from shared.db.deliveries import NewDelivery, insert_deliveries
 from shared.db.messages import NewTouchpoint, insert_touchpoints
+from shared.db.touchpoints import set_first_touches
 from shared.domain.attribution import LEAD, AutomaticLead, automatic_lead, hash_click_id
-from shared.domain.deliveries import HOLD_BATCH, LARGEST_BATCH, State, birth, event_id_for, unknown_policy
+from shared.domain.deliveries import State
 from shared.domain.messages import Message
 from shared.ids import uuid7
+from workers.births import new_delivery
+from workers.reattribution import clicks_came
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +35,22 @@ class AdMessage:
 
 
 def store_leads(conn: psycopg.Connection[Any], ad_messages: Sequence[AdMessage], *, now: datetime) -> int:
-    """Writes touchpoints, and the conversion and delivery of each new click; how many deliveries are ready to send."""
+    """Writes touchpoints, and the conversion and delivery of each new click; how many deliveries are ready to send.
+
+    Sales that were reported before their click's message came may find their click in it.
+    """
+    if not ad_messages:
+        return 0
+    clicks = [
+        (one.channel.workspace, hash_click_id(one.message.referral.click_id))
+        for one in ad_messages
+        if one.message.referral is not None and one.message.referral.click_id is not None
+    ]
+    # A sale that is being stored at this moment must either see these clicks or be seen.
+    lock_clicks(conn, clicks)
+    lock_contacts(conn, [one.contact_id for one in ad_messages])
     touchpoints = insert_touchpoints(conn, [_touchpoint(one) for one in ad_messages])
+    set_first_touches(conn, list(touchpoints.values()))
     stored = [one for one in ad_messages if one.row_id in touchpoints]
     completed = complete_with_clicks(
         conn,
@@ -48,13 +67,15 @@ def store_leads(conn: psycopg.Connection[Any], ad_messages: Sequence[AdMessage],
             conversion = _conversion(one, lead, touchpoints[one.row_id])
             born[conversion.id] = (conversion, one)
     new = insert_conversions(conn, [conversion for conversion, _ in born.values()])
+    agreed = consents(conn, [born[conversion_id][0].contact_id for conversion_id in new])
     deliveries = [
-        _delivery(*born[conversion_id], now=now)
+        _delivery(*born[conversion_id], consent=agreed.get(born[conversion_id][0].contact_id), now=now)
         for conversion_id in born
         if conversion_id in new and born[conversion_id][1].channel.dataset_id is not None
     ]
     insert_deliveries(conn, deliveries)
-    return len(completed) + sum(delivery.state == State.PENDING for delivery in deliveries)
+    late = clicks_came(conn, clicks, [one.contact_id for one in stored], now=now)
+    return len(completed) + late + sum(delivery.state == State.PENDING for delivery in deliveries)
 
 
 def _lead(one: AdMessage) -> AutomaticLead | None:
@@ -112,37 +133,15 @@ def _conversion(one: AdMessage, lead: AutomaticLead, touchpoint_id: int) -> NewC
     )
 
 
-def _delivery(conversion: NewConversion, one: AdMessage, *, now: datetime) -> NewDelivery:
-    channel, referral = one.channel, one.message.referral
-    assert channel.dataset_id is not None
-    assert channel.dataset_meta_id is not None
-    assert referral is not None
-    state, reason = birth(
-        event_time=conversion.occurred_at,
+def _delivery(conversion: NewConversion, one: AdMessage, *, consent: bool | None, now: datetime) -> NewDelivery:
+    assert one.message.referral is not None
+    has_click_id = conversion.click_hash is not None
+    return new_delivery(
+        conversion,
+        one.channel,
         now=now,
-        has_click_id=conversion.click_hash is not None,
-        attributed=True,
-        needs_value=False,
-        value=conversion.value,
-        sending="off" if channel.dataset_sending == "off" else "on",
-    )
-    held = unknown_policy(conversion.event_name, False, channel.dataset_unknown_policy) == "hold"
-    return NewDelivery(
-        conversion_id=conversion.id,
-        dataset_id=channel.dataset_id,
-        event_name=conversion.event_name,
-        business_key=conversion.business_key,
-        event_id=event_id_for(
-            channel.dataset_meta_id,
-            conversion.event_name,
-            conversion.business_key,
-            referral.conversion_data,
-            automatic_lead=conversion.click_hash is not None,
-        ),
-        event_time=conversion.occurred_at,
-        has_value=conversion.value is not None,
-        state=state.value,
-        reason=reason,
-        batch_cap=HOLD_BATCH if held else LARGEST_BATCH,
-        is_test=conversion.is_test,
+        has_click_id=has_click_id,
+        consent=consent,
+        conversion_token=one.message.referral.conversion_data,
+        automatic_lead=has_click_id,
     )

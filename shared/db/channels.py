@@ -119,8 +119,10 @@ class IntakeChannel:
     """What intake needs of a channel and of the dataset its events go to."""
 
     id: int
+    name: str
     workspace: str
     provider: str
+    currency: str | None
     post_policy: str
     is_test: bool
     dataset_id: int | None
@@ -128,18 +130,32 @@ class IntakeChannel:
     dataset_sending: str | None
     dataset_automatic_policy: str | None
     dataset_unknown_policy: dict[str, Literal["resend", "hold"]] | None
+    dataset_attribution_days: int | None
+    dataset_consent_policy: str | None
+    dataset_allow_zero_value: bool | None
+
+
+_INTAKE = """
+select c.id, c.name, c.workspace, c.provider, c.currency, c.post_policy,
+       c.is_test or coalesce(d.is_test, false) as is_test, c.dataset_id, d.meta_id as dataset_meta_id,
+       d.sending as dataset_sending, d.unknown_policy as dataset_unknown_policy,
+       d.automatic_policy as dataset_automatic_policy, d.attribution_days as dataset_attribution_days,
+       d.consent_policy as dataset_consent_policy, d.allow_zero_value as dataset_allow_zero_value
+from channels c left join datasets d on d.id = c.dataset_id
+"""
 
 
 def intake_channels(conn: psycopg.Connection[Any], ids: Sequence[int]) -> dict[int, IntakeChannel]:
     """The channels with these ids, each with its dataset."""
     with conn.cursor(row_factory=class_row(IntakeChannel)) as cursor:
-        cursor.execute(
-            """
-            select c.id, c.workspace, c.provider, c.post_policy, c.is_test or coalesce(d.is_test, false) as is_test,
-                   c.dataset_id, d.meta_id as dataset_meta_id, d.sending as dataset_sending,
-                   d.unknown_policy as dataset_unknown_policy, d.automatic_policy as dataset_automatic_policy
-            from channels c left join datasets d on d.id = c.dataset_id where c.id = any(%s)
-            """,
-            [list(ids)],
-        )
+        cursor.execute(f"{_INTAKE} where c.id = any(%s)", [list(ids)])
         return {channel.id: channel for channel in cursor.fetchall()}
+
+
+def workspace_channels(conn: psycopg.Connection[Any], workspaces: Sequence[str]) -> dict[str, dict[int, IntakeChannel]]:
+    """The channels of each of these workspaces by id, each with its dataset."""
+    found: dict[str, dict[int, IntakeChannel]] = {workspace: {} for workspace in workspaces}
+    with conn.cursor(row_factory=class_row(IntakeChannel)) as cursor:
+        for channel in cursor.execute(f"{_INTAKE} where c.workspace = any(%s) order by c.id", [list(workspaces)]):
+            found[channel.workspace][channel.id] = channel
+    return found

@@ -152,5 +152,73 @@ def merge_contacts(conn: psycopg.Connection[Any], one: int, other: int) -> tuple
     No row moves, so that clearing `merged_into` undoes it.
     """
     stays, goes = sorted((one, other))
-    conn.execute("update contacts set merged_into = %s where id = %s or merged_into = %s", [stays, goes, goes])
+    merge_into(conn, stays, goes)
     return stays, goes
+
+
+def merge_into(conn: psycopg.Connection[Any], stays: int, goes: int) -> None:
+    """Makes `goes`, and what was merged into it, part of `stays`."""
+    conn.execute("update contacts set merged_into = %s where id = %s or merged_into = %s", [stays, goes, goes])
+
+
+def family_of(conn: psycopg.Connection[Any], contact_id: int) -> tuple[int, ...]:
+    """The contact that this one is by now, first, and all that were merged into it.
+
+    Whoever stores something that depends on what is known of the person waits for the others: the contact is locked.
+    """
+    rows = conn.execute(
+        """
+        select id from contacts where id = (select coalesce(merged_into, id) from contacts where id = %s)
+        for no key update
+        """,
+        [contact_id],
+    ).fetchall()
+    if not rows:
+        raise LookupError("a contact that is not there")
+    root = int(rows[0][0])
+    merged = conn.execute("select id from contacts where merged_into = %s order by id", [root]).fetchall()
+    return (root, *(int(row[0]) for row in merged))
+
+
+def lock_contacts(conn: psycopg.Connection[Any], contact_ids: Iterable[int]) -> None:
+    """Locks contacts in the order of their ids, so that two workers wait for each other instead of deadlocking."""
+    wanted = sorted(set(contact_ids))
+    if wanted:
+        conn.execute("select from contacts where id = any(%s) order by id for no key update", [wanted])
+
+
+def contacts_in(
+    conn: psycopg.Connection[Any], workspaces: Sequence[str], ids: Sequence[int]
+) -> dict[tuple[str, int], int]:
+    """Which of these ids are contacts of the workspace beside them; the contact that each is by now. Erased ones are
+    nobody."""
+    rows = conn.execute(
+        """
+        select n.workspace, n.id, coalesce(c.merged_into, c.id)
+        from unnest(%s::text[], %s::bigint[]) as n (workspace, id)
+        join contacts c on c.id = n.id and c.workspace = n.workspace where c.erased_at is null
+        """,
+        [list(workspaces), list(ids)],
+    ).fetchall()
+    return {(workspace, given): contact_id for workspace, given, contact_id in rows}
+
+
+def is_nameless(conn: psycopg.Connection[Any], contact_id: int) -> bool:
+    """Whether nothing names this contact: it stands for a click whose message has not come."""
+    row = conn.execute(
+        """
+        select not exists (select from contact_identities where contact_id in (
+            select id from contacts where id = %(id)s or merged_into = %(id)s))
+        """,
+        {"id": contact_id},
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def last_channel_of(conn: psycopg.Connection[Any], contact_ids: Sequence[int]) -> int | None:
+    """The channel that the last message of these contacts came by."""
+    row = conn.execute(
+        "select channel_id from messages where contact_id = any(%s) order by received_at desc, id desc limit 1",
+        [list(contact_ids)],
+    ).fetchone()
+    return int(row[0]) if row else None

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from shared.capi.payload import exact_json
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -17,7 +21,7 @@ class NewConversion:
     id: UUID
     workspace: str
     contact_id: int
-    channel_id: int
+    channel_id: int | None
     event_name: str
     occurred_at: datetime
     value: Decimal | None
@@ -29,14 +33,37 @@ class NewConversion:
     business_key: str
     click_hash: str | None
     is_test: bool
+    contents: Sequence[Mapping[str, Any]] | None = None
+    custom_data: Mapping[str, Any] | None = None
+    cost: Decimal | None = None
+    flags: Sequence[str] = ()
+    given_click_hash: str | None = None
+    submission_id: UUID | None = None
+    rule_id: int | None = None
+    rule_version: int | None = None
+    message_id: int | None = None
+    due_after: timedelta | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The values by column."""
+        return {
+            **self.__dict__,
+            "flags": list(self.flags),
+            "contents": None
+            if self.contents is None
+            else Jsonb([dict(item) for item in self.contents], dumps=exact_json),
+            "custom_data": None if self.custom_data is None else Jsonb(dict(self.custom_data), dumps=exact_json),
+        }
 
 
-_INSERT = """
-insert into conversions (id, workspace, contact_id, channel_id, event_name, occurred_at, value, currency, order_id,
-                         source, touchpoint_id, attribution, business_key, click_hash, is_test)
-values (%(id)s, %(workspace)s, %(contact_id)s, %(channel_id)s, %(event_name)s, %(occurred_at)s, %(value)s,
-        %(currency)s, %(order_id)s, %(source)s, %(touchpoint_id)s, %(attribution)s, %(business_key)s, %(click_hash)s,
-        %(is_test)s)
+_COLUMNS = (
+    "id, workspace, contact_id, channel_id, event_name, occurred_at, value, currency, order_id, source, touchpoint_id,"
+    " attribution, business_key, click_hash, is_test, contents, custom_data, cost, flags, given_click_hash,"
+    " submission_id, rule_id, rule_version, message_id, due_after"
+)
+_INSERT = f"""
+insert into conversions ({_COLUMNS})
+values ({", ".join(f"%({name.strip()})s" for name in _COLUMNS.split(","))})
 on conflict do nothing
 returning id
 """
@@ -50,7 +77,7 @@ def insert_conversions(conn: psycopg.Connection[Any], conversions: Sequence[NewC
     ordered = sorted(conversions, key=lambda one: (one.workspace, one.event_name, one.business_key))
     stored: set[UUID] = set()
     with conn.cursor() as cursor:
-        cursor.executemany(_INSERT, [conversion.__dict__ for conversion in ordered], returning=True)
+        cursor.executemany(_INSERT, [conversion.row() for conversion in ordered], returning=True)
         for result in cursor.results():
             stored.update(row[0] for row in result.fetchall())
     return stored
@@ -67,7 +94,7 @@ def complete_with_clicks(conn: psycopg.Connection[Any], clicks: Mapping[int, str
         """
         update conversions c set click_hash = k.click_hash, attribution = 'click_id_came_later'
         from unnest(%s::bigint[], %s::text[]) as k (touchpoint_id, click_hash)
-        where c.touchpoint_id = k.touchpoint_id and c.click_hash is null
+        where c.touchpoint_id = k.touchpoint_id and c.click_hash is null and c.source in ('message', 'meta_automatic')
           and not exists (select from conversions o where o.workspace = c.workspace and o.event_name = c.event_name
                           and o.click_hash = k.click_hash and o.order_id is null)
         returning c.id, c.touchpoint_id
@@ -83,3 +110,197 @@ def complete_with_clicks(conn: psycopg.Connection[Any], clicks: Mapping[int, str
         [[conversion_id for conversion_id, _ in rows]],
     )
     return {touchpoint_id for _, touchpoint_id in rows}
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class StoredConversion:
+    """What is known of a stored conversion, as far as another report of it needs."""
+
+    id: UUID
+    contact_id: int
+    channel_id: int | None
+    event_name: str
+    occurred_at: datetime
+    value: Decimal | None
+    currency: str | None
+    touchpoint_id: int | None
+    attribution: str
+    business_key: str
+    flags: list[str]
+    due_after: timedelta | None
+
+
+_STORED = """
+select id, contact_id, channel_id, event_name, occurred_at, value, currency, touchpoint_id, attribution, business_key,
+       flags, due_after
+from conversions
+"""
+
+
+def find_conversion(
+    conn: psycopg.Connection[Any],
+    workspace: str,
+    event_name: str,
+    keys: Sequence[str],
+    *,
+    click_hash: str | None = None,
+) -> StoredConversion | None:
+    """The conversion under one of these business keys, or the one that its click may have once; locked."""
+    with conn.cursor(row_factory=class_row(StoredConversion)) as cursor:
+        return cursor.execute(
+            f"""
+            {_STORED} where workspace = %(workspace)s and event_name = %(event)s
+              and (business_key = any(%(keys)s) or click_hash = %(click)s and order_id is null)
+            order by business_key = any(%(keys)s) desc, created_at limit 1 for no key update
+            """,
+            {"workspace": workspace, "event": event_name, "keys": list(keys), "click": click_hash},
+        ).fetchone()
+
+
+def conversions_of_order(conn: psycopg.Connection[Any], workspace: str, order_id: str) -> list[StoredConversion]:
+    """Everything reported of an order with this id, by whatever shop; oldest first."""
+    with conn.cursor(row_factory=class_row(StoredConversion)) as cursor:
+        cursor.execute(
+            f"{_STORED} where workspace = %s and order_id = %s order by occurred_at, id", [workspace, order_id]
+        )
+        return cursor.fetchall()
+
+
+def lock_order(conn: psycopg.Connection[Any], workspace: str, key: str) -> None:
+    """Makes others who store something of this order wait until this transaction ends."""
+    conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"order\x1f{workspace}\x1f{key}"])
+
+
+def lock_clicks(conn: psycopg.Connection[Any], workspace_clicks: Sequence[tuple[str, str]]) -> None:
+    """Makes others who store these clicks (workspace, hash), or what names them, wait until this transaction ends."""
+    keys = sorted({f"click\x1f{workspace}\x1f{click_hash}" for workspace, click_hash in workspace_clicks})
+    if keys:
+        conn.execute("select count(pg_advisory_xact_lock(hashtextextended(k, 0))) from unnest(%s::text[]) k", [keys])
+
+
+def has_twin(conn: psycopg.Connection[Any], conversion: NewConversion, contact_ids: Sequence[int]) -> bool:
+    """Whether another source has reported the same amount of the same contact within a day."""
+    row = conn.execute(
+        """
+        select exists (
+            select from conversions where contact_id = any(%(contacts)s) and event_name = %(event_name)s
+              and value = %(value)s and currency = %(currency)s and source <> %(source)s and id <> %(id)s
+              and occurred_at between %(occurred_at)s - interval '24 hours' and %(occurred_at)s + interval '24 hours')
+        """,
+        {**conversion.row(), "contacts": list(contact_ids)},
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def set_value(
+    conn: psycopg.Connection[Any], conversion_id: UUID, value: Decimal, currency: str, flags: Sequence[str]
+) -> None:
+    """Gives a conversion that nothing was sent of its value."""
+    conn.execute(
+        "update conversions set value = %s, currency = %s,"
+        " flags = (select array(select distinct unnest(flags || %s::text[]) order by 1)) where id = %s",
+        [value, currency, list(flags), conversion_id],
+    )
+
+
+def conversions_that_name(
+    conn: psycopg.Connection[Any], clicks: Sequence[tuple[str, str]]
+) -> list[tuple[str, str, int]]:
+    """Conversions that wait for the message of the click they named: (workspace, click hash, contact) of each."""
+    if not clicks:
+        return []
+    return conn.execute(
+        """
+        select distinct c.workspace, c.given_click_hash, coalesce(k.merged_into, k.id)
+        from unnest(%s::text[], %s::text[]) as n (workspace, given_click_hash)
+        join conversions c using (workspace, given_click_hash) join contacts k on k.id = c.contact_id
+        where c.touchpoint_id is null
+        """,
+        [[workspace for workspace, _ in clicks], [click_hash for _, click_hash in clicks]],
+    ).fetchall()
+
+
+def conversion_by_id(conn: psycopg.Connection[Any], conversion_id: UUID) -> NewConversion:
+    """The conversion as stored. Raises LookupError."""
+    with conn.cursor(row_factory=class_row(NewConversion)) as cursor:
+        found = cursor.execute(f"select {_COLUMNS} from conversions where id = %s", [conversion_id]).fetchone()
+    if found is None:
+        raise LookupError("a conversion that is not there")
+    return found
+
+
+def contact_that_waits(conn: psycopg.Connection[Any], workspace: str, click_hash: str) -> int | None:
+    """The contact of an earlier report that named this click, which no message has brought yet."""
+    row = conn.execute(
+        """
+        select coalesce(k.merged_into, k.id) from conversions c join contacts k on k.id = c.contact_id
+        where c.workspace = %s and c.given_click_hash = %s and c.touchpoint_id is null order by c.created_at limit 1
+        """,
+        [workspace, click_hash],
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Reattributable:
+    """A conversion of which nothing was sent, so that a click that comes late may still become its own."""
+
+    id: UUID
+    workspace: str
+    contact_id: int
+    event_name: str
+    occurred_at: datetime
+    order_id: str | None
+    business_key: str
+    touchpoint_id: int | None
+    attribution: str
+    given_click_hash: str | None
+    flags: list[str]
+    source: str
+    is_test: bool
+
+
+def reattributable_conversions(conn: psycopg.Connection[Any], contact_ids: Sequence[int]) -> list[Reattributable]:
+    """Reported conversions of these contacts and of those merged into them, of which nothing was sent; locked.
+
+    Purchases come first: what else is reported of an order is of their click.
+    """
+    with conn.cursor(row_factory=class_row(Reattributable)) as cursor:
+        cursor.execute(
+            """
+            select c.id, c.workspace, coalesce(k.merged_into, k.id) as contact_id, c.event_name, c.occurred_at,
+                   c.order_id, c.business_key, c.touchpoint_id, c.attribution, c.given_click_hash, c.flags, c.source,
+                   c.is_test
+            from conversions c join contacts k on k.id = c.contact_id
+            where c.contact_id in (select id from contacts where id = any(%(ids)s) or merged_into = any(%(ids)s))
+              and c.source in ('api', 'csv', 'rule')
+              and not exists (
+                  select from deliveries d where d.conversion_id = c.id
+                  and not (d.state in ('pending', 'waiting') and d.resent = 0
+                           or d.state = 'skipped' and d.reason in ('unattributed', 'no_click_id')))
+            order by c.event_name = 'Purchase' desc, c.occurred_at, c.id for no key update of c
+            """,
+            {"ids": sorted(set(contact_ids))},
+        )
+        return cursor.fetchall()
+
+
+def attribute_anew(
+    conn: psycopg.Connection[Any], conversion_id: UUID, *, touchpoint_id: int | None, reason: str, flags: Sequence[str]
+) -> None:
+    """Gives a conversion to another touchpoint. What may happen once per click keeps to that, where it can."""
+    conn.execute(
+        """
+        update conversions c set touchpoint_id = %(touchpoint)s, attribution = %(reason)s, attributed_at = now(),
+               flags = %(flags)s, channel_id = coalesce(c.channel_id, t.channel_id),
+               click_hash = case
+                   when c.order_id is not null or c.business_key !~ '^(click|contact):' then c.click_hash
+                   when exists (select from conversions o where o.workspace = c.workspace and o.id <> c.id
+                                and o.event_name = c.event_name and o.click_hash = t.click_hash and o.order_id is null)
+                       then c.click_hash
+                   else t.click_hash end
+        from (select t.channel_id, t.click_hash from (select 1) one left join touchpoints t on t.id = %(touchpoint)s) t
+        where c.id = %(id)s
+        """,
+        {"id": conversion_id, "touchpoint": touchpoint_id, "reason": reason, "flags": list(flags)},
+    )

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
 from shared.db.webhooks import Backlog
 from shared.domain.regions import RESTRICTED
@@ -31,6 +31,8 @@ class NewDelivery:
     reason: str | None
     batch_cap: int
     is_test: bool
+    #: Not to be sent before this time; None: at once.
+    due_at: datetime | None = None
 
 
 def insert_deliveries(conn: psycopg.Connection[Any], deliveries: Sequence[NewDelivery]) -> int:
@@ -93,7 +95,7 @@ insert into deliveries (conversion_id, dataset_id, event_name, business_key, eve
                         reason, batch_cap, is_test, next_attempt_at, finished_at)
 values (%(conversion_id)s, %(dataset_id)s, %(event_name)s, %(business_key)s, %(event_id)s, %(event_time)s,
         %(has_value)s, %(state)s, %(reason)s, %(batch_cap)s, %(is_test)s,
-        case when %(state)s = 'pending' then now() end,
+        case when %(state)s = 'pending' then greatest(now(), %(due_at)s::timestamptz) end,
         case when %(state)s in ('skipped', 'expired', 'rejected') then now() end)
 on conflict do nothing
 returning id
@@ -208,3 +210,126 @@ def withhold_duplicates(conn: psycopg.Connection[Any], touchpoint_id: int, event
         """,
         [touchpoint_id, event_name],
     ).rowcount
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A delivery whose conversion has changed, as it stands."""
+
+    id: int
+    state: str
+    reason: str | None
+    dataset_id: int
+    event_name: str
+    attempts: int
+    resent: int
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether surely nothing of it has ever left."""
+        return self.attempts == 0 and self.state in ("pending", "waiting", "skipped", "expired")
+
+
+def lock_deliveries(conn: psycopg.Connection[Any], conversion_id: UUID) -> list[Standing]:
+    """The deliveries of a conversion, kept from being claimed until this transaction ends."""
+    with conn.cursor(row_factory=class_row(Standing)) as cursor:
+        return cursor.execute(
+            "select id, state, reason, dataset_id, event_name, attempts, resent from deliveries"
+            " where conversion_id = %s order by id for update",
+            [conversion_id],
+        ).fetchall()
+
+
+def rebear(conn: psycopg.Connection[Any], delivery_id: int, born: NewDelivery) -> str | None:
+    """Gives a delivery of which nothing is at Meta the state it would be born with now; the state, if it changed.
+
+    One whose place another delivery of the same key has taken stays skipped.
+    """
+    values = {**born.__dict__, "id": delivery_id}
+    if _is_withheld(born, _in_restricted_countries(conn, [born])):
+        values |= {"state": "skipped", "reason": "region"}
+    row = conn.execute(
+        """
+        with target as (
+            select case when %(state)s <> 'skipped' and exists (
+                select from deliveries o where o.id <> %(id)s and o.dataset_id = %(dataset_id)s
+                and o.event_name = %(event_name)s and o.business_key = %(business_key)s and o.state <> 'skipped')
+                then 'skipped' else %(state)s end as state
+        )
+        update deliveries d set
+            dataset_id = %(dataset_id)s, event_id = %(event_id)s, has_value = %(has_value)s, batch_cap = %(batch_cap)s,
+            state = t.state, reason = case when t.state = %(state)s then %(reason)s else 'duplicate' end,
+            next_attempt_at = case when t.state = 'pending' and d.state = 'pending' then d.next_attempt_at
+                                   when t.state = 'pending' then greatest(now(), %(due_at)s::timestamptz) end,
+            finished_at = case when t.state in ('skipped', 'expired') then coalesce(d.finished_at, now()) end,
+            retries = 0, not_received = 0, updated_at = now()
+        from target t where d.id = %(id)s and d.state in ('pending', 'waiting', 'skipped')
+        returning d.state
+        """,
+        values,
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def withdraw_consent(conn: psycopg.Connection[Any], contact_id: int) -> int:
+    """Skips what waits to be sent of a contact and of those merged into it; how many."""
+    return conn.execute(
+        """
+        update deliveries d set state = 'skipped', reason = 'consent', next_attempt_at = null, finished_at = now(),
+               updated_at = now()
+        from conversions c
+        where c.id = d.conversion_id and d.state in ('pending', 'waiting') and c.contact_id in (
+            select id from contacts where id = %(id)s or merged_into = %(id)s)
+        """,
+        {"id": contact_id},
+    ).rowcount
+
+
+def reinstate_consented(conn: psycopg.Connection[Any], contact_id: int, *, youngest_seconds: float) -> int:
+    """Lets go what was skipped for want of consent and is young enough; how many. What lacks a value waits for it."""
+    return conn.execute(
+        """
+        with able as materialized (
+            select distinct on (d.dataset_id, d.event_name, d.business_key) d.id, c.due_after, c.occurred_at,
+                   d.event_name = 'Purchase' and not d.has_value as waits
+            from deliveries d join conversions c on c.id = d.conversion_id join datasets s on s.id = d.dataset_id
+                 join touchpoints t on t.id = c.touchpoint_id
+            where c.contact_id in (select id from contacts where id = %(id)s or merged_into = %(id)s)
+              and d.state = 'skipped' and d.reason = 'consent' and s.sending <> 'off' and t.click_id is not null
+              and d.event_time > now() - make_interval(secs => %(youngest)s)
+              and not exists (select from deliveries o where o.id <> d.id and o.dataset_id = d.dataset_id
+                              and o.event_name = d.event_name and o.business_key = d.business_key
+                              and o.state <> 'skipped')
+            order by d.dataset_id, d.event_name, d.business_key, d.id
+        )
+        update deliveries d set
+            state = case when a.waits then 'waiting' else 'pending' end,
+            reason = case when a.waits then 'waiting_for_value' end,
+            next_attempt_at = case when not a.waits then greatest(now(), a.occurred_at + a.due_after) end,
+            finished_at = null, updated_at = now()
+        from able a where d.id = a.id and d.state = 'skipped'
+        """,
+        {"id": contact_id, "youngest": youngest_seconds},
+    ).rowcount
+
+
+def give_value(
+    conn: psycopg.Connection[Any], conversion_id: UUID, *, batch_cap: int, due_at: datetime | None, release: bool
+) -> int:
+    """Marks what is unsent of a conversion as worth something; how many now go that waited for that (`release`)."""
+    rows = conn.execute(
+        """
+        update deliveries d set has_value = true, batch_cap = least(d.batch_cap, %(cap)s),
+            state = case when %(release)s and d.state = 'waiting' then 'pending' else d.state end,
+            reason = case when %(release)s and d.state = 'waiting' then null else d.reason end,
+            next_attempt_at = case when %(release)s and d.state = 'waiting' then greatest(now(), %(due)s::timestamptz)
+                                   else d.next_attempt_at end,
+            updated_at = now()
+        from deliveries before
+        where before.id = d.id and d.conversion_id = %(conversion)s
+          and d.state in ('pending', 'waiting', 'skipped', 'expired') and d.attempts = 0
+        returning before.state = 'waiting' and d.state = 'pending'
+        """,
+        {"conversion": conversion_id, "cap": batch_cap, "due": due_at, "release": release},
+    ).fetchall()
+    return sum(released for (released,) in rows)

@@ -86,16 +86,25 @@ def insert_webhooks(conn: psycopg.Connection[Any], webhooks: Sequence[NewWebhook
     )
 
 
-# Channels in random order, a few rows of each: a flood on one of them costs the others nothing. Disabled channels
-# too: what came before was acknowledged. `before` is what the rows before this one weigh: a batch is read into memory.
-# The bounds of time leave all other days out. A join with `taken` would look cheaper by reading whole days.
-_CLAIM = """
+#: Whoever sends: channels, API keys, and workspaces with their files. Disabled and revoked ones too: what came before
+#: was acknowledged.
+_SENDERS = """
+select 'channel' as source, id from channels
+union all select 'api_key', id from api_keys
+union all select 'import', id from workspaces
+"""
+
+# Senders in random order, a few rows of each: a flood of one of them costs the others nothing. `before` is what the
+# rows before this one weigh: a batch is read into memory, and a request of the API holds hundreds of items where a
+# provider's has one message, each of which is more work. The bounds of time leave all other days out. A join with
+# `taken` would look cheaper by reading whole days.
+_CLAIM = f"""
 with picked as materialized (
-    select w.received_at, w.id, w.body_bytes
-    from (select id from channels order by random()) c
+    select w.received_at, w.id, w.body_bytes * case when c.source = 'channel' then 1 else 20 end as body_bytes
+    from (select source, id from ({_SENDERS}) s order by random()) c
     cross join lateral (
         select received_at, id, body_bytes from webhooks
-        where source = 'channel' and source_id = c.id and state = 'new' and crashes = 0
+        where source = c.source and source_id = c.id and state = 'new' and crashes = 0
           and received_at > now() - make_interval(days => %(days)s)
         order by received_at, id limit %(each)s for update skip locked
     ) w
@@ -140,7 +149,7 @@ def claim_webhooks(
     days: int = 3,
     most_bytes: int = 16_000_000,
 ) -> list[ClaimedWebhook]:
-    """Leases up to `limit` new requests, at most `each` of one channel, oldest first, in order of arrival.
+    """Leases up to `limit` new requests, at most `each` of one sender, oldest first, in order of arrival.
 
     Together they have at most `most_bytes`, unless the first one alone has more.
 
@@ -230,13 +239,13 @@ def webhook_backlog(conn: psycopg.Connection[Any]) -> Backlog:
     """What intake has not looked at; counted up to 10,000, since more makes no difference to anybody."""
     # Each condition is one partial index's, word for word: anything looser reads every webhook there is.
     row = conn.execute(
-        """
+        f"""
         select (select count(*) from (select from webhooks where state = 'new' and crashes = 0 limit 10000) w)
              + (select count(*) from (select from webhooks where state = 'new' and crashes > 0 limit 10000) w),
                coalesce(extract(epoch from now() - least(
-                   (select min(w.received_at) from channels c cross join lateral (
+                   (select min(w.received_at) from ({_SENDERS}) c cross join lateral (
                         select received_at from webhooks
-                        where source = 'channel' and source_id = c.id and state = 'new' and crashes = 0
+                        where source = c.source and source_id = c.id and state = 'new' and crashes = 0
                         order by received_at, id limit 1) w),
                    (select min(received_at) from webhooks where state = 'new' and crashes > 0)
                )), 0)::float8

@@ -32,8 +32,8 @@ def ad(referral=CLICK, *, message_class=MessageClass.AD, occurred_at=NOW, **chan
     return AdMessage(row_id=1, contact_id=7, channel=channel(**changes), message=message, occurred_at=occurred_at)
 
 
-def delivery_of(one, *, now=NOW):
-    return leads._delivery(leads._conversion(one, leads._lead(one), 9), one, now=now)
+def delivery_of(one, *, now=NOW, consent=None):
+    return leads._delivery(leads._conversion(one, leads._lead(one), 9), one, consent=consent, now=now)
 
 
 def test_a_click_is_a_lead_that_is_ready_to_send():

@@ -1,0 +1,89 @@
+"""Whom a reported item is about: finds or makes the contact of each Person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from shared.db.contacts import contacts_in, insert_contacts
+from shared.db.conversions import contact_that_waits
+from shared.db.touchpoints import contacts_of_clicks
+from shared.domain.attribution import hash_click_id
+from shared.domain.submissions import Person
+from workers.identities import Identities, Sender
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Subject:
+    """A person, and where they were reported."""
+
+    workspace: str
+    is_test: bool
+    person: Person
+
+
+@dataclass(frozen=True)
+class Found:
+    """The contact of a person, or the reason why it can't be told; and the hash of the click id they were named by."""
+
+    contact_id: int | None
+    click_hash: str | None = None
+    reason: str | None = None
+
+
+def find_people(conn: psycopg.Connection[Any], identities: Identities, subjects: Sequence[Subject]) -> list[Found]:
+    """The contact of each person, in order.
+
+    Our own id decides, then a known name, then the click id. An unknown phone, BSUID or e-mail becomes a contact; an
+    unknown click id alone a contact without a name, until that click's message comes. Names that nobody has yet are
+    added to the contact that was found.
+    """
+    own_ids = [(one.workspace, one.person.contact_id) for one in subjects if one.person.contact_id is not None]
+    by_id = contacts_in(conn, [workspace for workspace, _ in own_ids], [contact for _, contact in own_ids])
+    clicks = {
+        (one.workspace, hash_click_id(one.person.click_id)): None for one in subjects if one.person.click_id is not None
+    }
+    by_click = contacts_of_clicks(conn, list(clicks)) if clicks else {}
+    shown = [by_id.get((one.workspace, one.person.contact_id or 0)) for one in subjects]
+    named = [place for place, one in enumerate(subjects) if _has_name(one.person)]
+    known = identities.known(conn, [_sender(subjects[place], None) for place in named])
+    for place, contact in zip(named, known, strict=True):
+        shown[place] = shown[place] or contact
+    for place, one in enumerate(subjects):
+        if shown[place] is None and one.person.click_id is not None:
+            shown[place] = by_click.get((one.workspace, hash_click_id(one.person.click_id)))
+    resolved = identities.resolve(conn, [_sender(subjects[place], shown[place]) for place in named]) if named else []
+    for place, contact in zip(named, resolved, strict=True):
+        shown[place] = contact
+    _make_nameless(conn, subjects, shown)
+    return [_found(one, contact) for one, contact in zip(subjects, shown, strict=True)]
+
+
+def _make_nameless(conn: psycopg.Connection[Any], subjects: Sequence[Subject], shown: list[int | None]) -> None:
+    """A contact for each click id that nobody has brought yet; the same for all that name it."""
+    made: dict[tuple[str, str], int] = {}
+    for place, one in enumerate(subjects):
+        click_id = one.person.click_id
+        if shown[place] is None and click_id is not None:
+            key = (one.workspace, hash_click_id(click_id))
+            if key not in made:
+                waiting = contact_that_waits(conn, *key)
+                made[key] = waiting or insert_contacts(conn, [(one.workspace, one.is_test)])[0]
+            shown[place] = made[key]
+
+
+def _has_name(person: Person) -> bool:
+    return bool(person.phone or person.bsuid or person.email)
+
+
+def _sender(one: Subject, contact_id: int | None) -> Sender:
+    return Sender(workspace=one.workspace, is_test=one.is_test, message=one.person, contact_id=contact_id)
+
+
+def _found(one: Subject, contact_id: int | None) -> Found:
+    click_hash = hash_click_id(one.person.click_id) if one.person.click_id else None
+    if contact_id is None:
+        reason = "person_missing" if one.person == Person() else "contact_unknown"
+        return Found(None, click_hash, reason)
+    return Found(contact_id, click_hash)
