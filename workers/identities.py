@@ -107,7 +107,9 @@ class Identities:
         if changes:
             # Merges and moves have changed who is whose, so the last word is the table's.
             owners = find_contacts(conn, keys)
-        contacts = [sender.contact_id or _first_owner(some, owners) for sender, some in zip(senders, names, strict=True)]
+        contacts = [
+            sender.contact_id or _first_owner(some, owners) for sender, some in zip(senders, names, strict=True)
+        ]
         if numbers or changes:
             set_countries(conn, _countries(senders, contacts))
         return contacts
