@@ -3,8 +3,10 @@
 Only entry points call it. What differs between customers (channels, datasets, tokens) is rows, not settings.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,6 +54,9 @@ class Settings:
     public_url: str
     #: The console's address as people open it, without a trailing slash; https, but for this machine.
     console_url: str
+    #: The mail server for alerts, with user and password; empty: no mail is sent.
+    smtp_url: str
+    mail_from: str
     metrics_port: int | None
     metrics_host: str
     #: prometheus_client's folder for processes that count together.
@@ -104,6 +109,21 @@ def _check_console_url(url: str) -> None:
         )
 
 
+def _check_smtp_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValidationError("must look like smtps://user:password@mail.example.com:465, or smtp:// for STARTTLS")
+
+
+def _check_mail_from(sender: str) -> None:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(sender)[1]):
+        raise ValidationError("must look like alerts@example.com, or Alerts <alerts@example.com>")
+
+
 class _SettingsSchema(Schema):
     class Meta:
         unknown = EXCLUDE
@@ -138,6 +158,8 @@ class _SettingsSchema(Schema):
     trusted_proxies = fields.Integer(data_key="TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=5))
     public_url = fields.String(data_key="PUBLIC_URL", load_default="")
     console_url = fields.String(data_key="CONSOLE_URL", load_default="", validate=_check_console_url)
+    smtp_url = fields.String(data_key="SMTP_URL", load_default="", validate=_check_smtp_url)
+    mail_from = fields.String(data_key="MAIL_FROM", load_default="", validate=_check_mail_from)
     metrics_port = fields.Integer(
         data_key="METRICS_PORT", load_default=None, allow_none=True, validate=validate.Range(min=1, max=65535)
     )

@@ -6,6 +6,7 @@ for work that waits. Work that nobody answered for, or that could not be rung fo
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 import psycopg
 
 from shared.db import claims, deliveries, heartbeats, rollups, webhooks
+from shared.db.alert_notices import has_due_notices
 from shared.db.pool import connection_options
 from shared.domain.deliveries import EXPIRES_AFTER
 from shared.logs import configure_logs, get_logger
 from shared.metrics import serve_metrics
 from shared.queue import Work
 from shared.settings import load_settings
-from workers import intake, sending
+from workers import alerts, intake, notices, sending
 from workers.metrics import BACKLOG, OLDEST_SECONDS, RECOVERED
 from workers.runtime import NEEDS, Runtime, build_runtime
 
@@ -33,6 +35,10 @@ OWN_WORK_SECONDS = 5.0
 LOOK_BACK_SECONDS = 60.0
 #: Partitions are looked after this often here too: the calendar's task needs Redis.
 UPKEEP_SECONDS = 3600.0
+#: At the end, a notice that is on its way is waited for so long; cut off, it is sent again.
+GOODBYE_SECONDS = 5.0
+#: Alerts are judged this often.
+ALERTS_SECONDS = 30.0
 #: A round that takes longer hangs, and ends the process, so that another one gets the lock.
 LONGEST_ROUND_SECONDS = 180
 #: An event without a value is sent again only when its answer has had this long to come late.
@@ -54,6 +60,8 @@ class Sweeper:
         self._looked_back_at = -LOOK_BACK_SECONDS
         self._kept_up_at = -UPKEEP_SECONDS
         self._add_up_at = 0.0
+        self._alerts_at = -ALERTS_SECONDS
+        self._courier: threading.Thread | None = None
 
     def run(self) -> None:
         """Sweeps every `sweep_seconds`; an unreachable Postgres is waited for."""
@@ -67,6 +75,8 @@ class Sweeper:
                 log.warning("Postgres is away, trying again", error=type(error).__name__)
             self._runtime.stopping.wait(self._runtime.settings.sweep_seconds)
         self._give_up_charge()
+        if self._courier is not None:
+            self._courier.join(timeout=GOODBYE_SECONDS)
 
     def _is_in_charge(self) -> bool:
         """Whether this process holds the lock. It keeps one connection for it: losing that gives the lock away."""
@@ -99,6 +109,7 @@ class Sweeper:
             self._see_to_sending,
             self._keep_up,
             self._add_up,
+            self._see_to_alerts,
         )
         for step in steps:
             try:
@@ -152,6 +163,25 @@ class Sweeper:
                 more = rollups.refresh(conn).more
         took = time.monotonic() - began
         self._add_up_at = time.monotonic() + (0 if more else ADD_UP_RESTS * took)
+
+    def _see_to_alerts(self) -> None:
+        """Judges alerts, and has notices sent in a thread: a mail server that hangs must not hold up the sweeps."""
+        if time.monotonic() - self._alerts_at >= ALERTS_SECONDS:
+            self._alerts_at = time.monotonic()
+            alerts.evaluate(self._runtime)
+        if self._courier is not None and self._courier.is_alive():
+            return
+        with self._runtime.pool.connection() as conn:
+            due = has_due_notices(conn)
+        if due:
+            self._courier = threading.Thread(target=self._send_notices, name="notices", daemon=True)
+            self._courier.start()
+
+    def _send_notices(self) -> None:
+        try:
+            notices.send_due(self._runtime)
+        except Exception as error:  # noqa: BLE001 - the notice's lease runs out, and it is sent again.
+            log.error("sending notices failed", error=type(error).__name__)
 
     def _see_to_intake(self) -> None:
         self._see_to(Work.INTAKE)

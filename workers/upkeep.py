@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from shared.db import audit
+from shared.db.alert_notices import delete_old_notices
 from shared.db.webhooks import delete_empty, delete_stranded, drop_days, make_days
 from shared.logs import get_logger
 from workers.runtime import Runtime
@@ -12,6 +13,7 @@ log = get_logger(__name__)
 
 KEEP_DAYS = 30
 KEEP_EMPTY_HOURS = 12
+KEEP_NOTICES_DAYS = 90
 #: Rows deleted in one transaction, so that no lock is held for long.
 BATCH = 5000
 
@@ -29,6 +31,7 @@ def prune(runtime: Runtime) -> dict[str, int]:
         "days_dropped": len(dropped),
         "stranded_webhooks_deleted": _in_batches(runtime, partial(delete_stranded, keep_days=KEEP_DAYS)),
         "empty_webhooks_deleted": _in_batches(runtime, partial(delete_empty, older_than_hours=KEEP_EMPTY_HOURS)),
+        "old_notices_deleted": _in_batches(runtime, partial(delete_old_notices, keep_days=KEEP_NOTICES_DAYS)),
     }
     if any(result.values()):
         log.info("pruned", **result)

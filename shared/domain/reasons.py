@@ -246,9 +246,15 @@ OUTBOUND: Mapping[str, Reason] = MappingProxyType(
         ),
         "timed_out": _reason("The other side did not answer within 10 seconds.", _OTHER_SIDE),
         "no_reply": _reason("The connection was cut before an answer came.", _OTHER_SIDE),
+        "smtp_not_set": _reason("There is no mail server to send by.", "Set SMTP_URL and MAIL_FROM for the workers."),
+        "smtp_login_refused": _reason("The mail server refuses the user or password.", "Correct SMTP_URL."),
+        "smtp_refused": _reason(
+            "The mail server refuses the sender or the recipient.", "Correct MAIL_FROM, or the route's address."
+        ),
+        "smtp_failed": _reason("The mail server can't be reached, or broke off.", "Check SMTP_URL and the server."),
     }
 )
-"""Why a POST to an address that somebody typed in came to nothing (`shared.outbound`)."""
+"""Why a POST or a mail to an address that somebody typed in came to nothing (`shared.outbound`, `workers.mail`)."""
 
 _USE_KEY = "Nothing. If it was another one, report it with its own order_id, event_id or idempotency_key."
 SUBMISSIONS: Mapping[str, Reason] = MappingProxyType(

@@ -20,6 +20,7 @@ TABLES = (
     "conversions", "deliveries", "capi_requests", "attempts", "audit_log", "heartbeats", "workspaces", "submissions",
     "rules", "rule_versions", "conversion_changes", "first_touches", "contact_changes", "api_keys",
     "roi_daily", "roi_zones", "roi_changes",
+    "alerts", "alert_rules", "alert_routes", "alert_notices", "spools",
 )  # fmt: skip
 #: Only the console knows who works in it.
 TEAM_TABLES = ("users", "memberships", "recovery_codes", "user_sessions", "one_time_links", "login_throttles")
@@ -73,6 +74,16 @@ STATEMENTS = [
     ("delete from users", set()),
     ("delete from user_sessions", set()),
     ("delete from memberships", CONSOLE),
+    ("update alerts set acknowledged_by = 'x'", WORKER | CONSOLE),
+    ("insert into alerts (kind, subject) values ('a', 'b')", WORKER),
+    ("delete from alerts", set()),
+    ("insert into alert_rules (kind) values ('a')", CONSOLE),
+    ("delete from alert_routes", CONSOLE),
+    ("delete from alert_notices", WORKER),
+    ("update alert_notices set reason = 'x'", WORKER),
+    ("select report_spool('h', 1, 0)", RECEIVER),
+    ("insert into spools (host, bytes, set_aside) values ('h', 1, 0)", set()),
+    ("update credentials set expires_at = now()", WORKER | CONSOLE),
     ("update channels set enabled = false", CONSOLE),
     ("update channels set secrets = ''", CONSOLE),
     ("delete from channels", set()),

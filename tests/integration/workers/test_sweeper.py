@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from shared.db import claims, webhooks
+from shared.db.alert_routes import Target, insert_route, seal_target
 from shared.db.claims import claim_deliveries
 from shared.queue import Bell, Work, make_publisher, make_redis
 from workers import intake, sweeper
@@ -239,3 +240,31 @@ def test_expired_deliveries_are_ended_and_dry_runs_released(hasty):
     expired, released = hasty.deliveries()
     assert (expired["state"], released["state"]) == ("expired", "pending")
     assert released["dry_run_at"] is None
+
+
+def test_alerts_are_judged_and_told_without_redis(hasty, httpserver):
+    without_redis(hasty)
+    httpserver.expect_request("/services/x").respond_with_data("ok")
+    hasty.add_dataset()
+    hasty.execute("update datasets set pause_reason = 'by_hand', paused_at = now(), paused_until = '9999-12-31'")
+    with hasty.runtime.pool.connection() as conn:
+        insert_route(
+            conn, workspace=None, name="ops", kind="slack", shown="127.0.0.1", allow_private=True, by="test",
+            target=seal_target(hasty.runtime.secret_ring, Target(address=httpserver.url_for("/services/x"))),
+        )  # fmt: skip
+    with Running(hasty):
+        wait_for(lambda: hasty.rows("select 1 from alert_notices where state = 'sent'"))
+    assert "Dataset main is paused" in httpserver.log[0][0].json["text"]
+
+
+def test_a_mail_server_that_hangs_holds_up_no_sweep(hasty, monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr(sweeper.notices, "send_due", lambda runtime: released.wait(30))
+    monkeypatch.setattr(sweeper, "has_due_notices", lambda conn: True)
+    without_redis(hasty)
+    channel = hasty.add_channel(dataset_id=hasty.add_dataset())
+    with Running(hasty):
+        wait_for(lambda: hasty.rows("select 1 from heartbeats where process = 'sweeper'"))
+        hasty.receive_sample(channel)
+        wait_for(lambda: hasty.states() == ["accepted"])
+        released.set()
