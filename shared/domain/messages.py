@@ -12,6 +12,8 @@ from enum import StrEnum
 
 import phonenumbers
 
+from shared.domain.signals import Order
+
 #: The longest click id that is taken for one. Real ones have 103 to 139 characters; a strict parser in
 #: production allows 2,048, and nothing longer could be a click id.
 MAX_CLICK_ID = 2048
@@ -97,7 +99,8 @@ class Message:
     `phone` is the digits the provider gave, which may be no valid number; `lid` is `<digits>@lid`;
     `provider_id` is set only when the sender has none of the other names; `sent_at` is aware UTC;
     `channel_ref` is the business number as the provider names it (phone number id, channel id). `referral` is
-    None exactly when the class is organic.
+    None exactly when the class is organic. `text` and `order` are for the rules: they are read in memory, and are no
+    part of the row.
     """
 
     message_id: str
@@ -111,6 +114,8 @@ class Message:
     kind: str | None = None
     sent_at: datetime | None = None
     channel_ref: str | None = None
+    text: str | None = field(default=None, repr=False)
+    order: Order | None = field(default=None, repr=False)
 
     def as_row(self) -> dict[str, object]:
         """Return the message as JSON-ready values, every key always present, in a fixed order.

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from shared.domain.messages import AutomaticEvent, Message
+from shared.domain.signals import LabelChange, OutgoingMessage
 from shared.providers.reasons import IGNORED, UNPARSABLE
 
 Json: TypeAlias = object
@@ -52,12 +53,15 @@ class UnparsableError(Exception):
 class Parsed:
     """What one request held: messages and events in payload order, and how much was ignored, by reason.
 
-    The keys of `ignored` are keys of `reasons.IGNORED`, in alphabetical order.
+    The keys of `ignored` are keys of `reasons.IGNORED`, in alphabetical order. `outgoing` and `labels` are read for
+    rules and the first human reply only, and are counted as ignored all the same: they are no message of a person.
     """
 
     messages: tuple[Message, ...] = ()
     automatic_events: tuple[AutomaticEvent, ...] = ()
     ignored: Mapping[str, int] = field(default_factory=dict)
+    outgoing: tuple[OutgoingMessage, ...] = ()
+    labels: tuple[LabelChange, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the result as JSON-ready values; this is what `ctwa parse` prints."""
@@ -74,6 +78,8 @@ class Collector:
     def __init__(self) -> None:
         self._messages: dict[str, Message] = {}
         self._events: dict[tuple[str, str], AutomaticEvent] = {}
+        self._outgoing: dict[str, OutgoingMessage] = {}
+        self._labels: list[LabelChange] = []
         self._ignored: Counter[str] = Counter()
 
     def ignore(self, reason: str, count: int = 1) -> None:
@@ -98,6 +104,14 @@ class Collector:
         else:
             self._events[key] = event
 
+    def add_outgoing(self, message: OutgoingMessage) -> None:
+        """Keep a message that the business sent, once. Count it with `ignore`, too: nobody wrote."""
+        self._outgoing.setdefault(message.message_id, message)
+
+    def add_label(self, change: LabelChange) -> None:
+        """Keep a label that was put on a chat, or taken off. Count it with `ignore`, too."""
+        self._labels.append(change)
+
     def objects(self, value: Json) -> Iterator[Mapping[str, Json]]:
         """Yield the objects of a list; None is an empty list, and what is no object counts as malformed."""
         if value is None:
@@ -116,7 +130,13 @@ class Collector:
         if not (self._messages or self._events or self._ignored):
             self.ignore("empty")
         ignored = MappingProxyType(dict(sorted(self._ignored.items())))
-        return Parsed(tuple(self._messages.values()), tuple(self._events.values()), ignored)
+        return Parsed(
+            messages=tuple(self._messages.values()),
+            automatic_events=tuple(self._events.values()),
+            ignored=ignored,
+            outgoing=tuple(self._outgoing.values()),
+            labels=tuple(self._labels),
+        )
 
 
 @dataclass(frozen=True)

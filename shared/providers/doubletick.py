@@ -11,6 +11,7 @@ https://docs.doubletick.io/docs/register-new-webhook (events, headers).
 | sender | `from`, digits, with `+` in some events |
 | time | `receivedAt`, ISO 8601 |
 | business number | `to` |
+| text | `message.text` |
 
 One message of an ad comes in up to three events (MESSAGE_RECEIVED, CALL_TO_WHATSAPP_MESSAGE_RECEIVED, NEW_LEAD) with
 the same `messageId`, so it counts once, and the ad completes it whichever comes first.
@@ -57,6 +58,7 @@ def _read_event(body: Mapping[str, Json], found: Collector) -> None:
             business=body.get("to"),
             referral=read_referral(mapping(body.get("referralObject"))),
             sent_at=iso_time(body.get("receivedAt")),
+            text=mapping(message).get("text"),
         ),
         found,
     )

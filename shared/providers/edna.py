@@ -8,6 +8,7 @@ Documentation: https://docs.edna.io/kb/edna-pulse-08-08-24 (the referral, with a
 | ad or post | `messageContent.referral.{sourceId,sourceType,sourceUrl,headline,body}` |
 | sender | `subscriber.identifier`, digits |
 | time | `receivedAt`, ISO 8601 |
+| text | `messageContent.{text,caption}` |
 | business number | `subject`, the name of the channel at edna |
 
 edna documents no proof of its callbacks. A header of our choice is the whole proof.
@@ -47,6 +48,7 @@ def _read_message(body: Mapping[str, Json], found: Collector) -> None:
             business=body.get("subject"),
             referral=read_referral(mapping(content.get("referral")), CAMEL),
             sent_at=iso_time(body.get("receivedAt")),
+            text=content.get("text") or content.get("caption"),
         ),
         found,
     )

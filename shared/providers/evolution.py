@@ -12,6 +12,9 @@ https://github.com/EvolutionAPI/evolution-api/blob/main/src/api/integrations/cha
 | conversion token | `….contextInfo.conversionData`, mostly as {"0": 65, …} |
 | sender | `data.key.{remoteJid,remoteJidAlt,senderPn,senderLid,previousRemoteJid}`; a LID where the phone is hidden |
 | time | `data.messageTimestamp`, seconds |
+| text, order | `data.message.{conversation,….caption}`, `data.message.orderMessage` |
+| sent by the business | `data.key.fromMe`, by a person when `data.source` is a device; `send.message` is the API's |
+| labels | `labels.association`: `data.{type,chatId,labelId}`; a label's id, never its name |
 | business number | `instance`, its name; `sender` of the envelope is the business, not the person |
 
 Evolution signs nothing. It sends headers of our choice, and with the special header setting `jwt_key` a JSON Web Token
@@ -20,6 +23,7 @@ in `Authorization`. The instance's `apikey` in the body is no proof, and is neve
 
 from collections.abc import Mapping, Sequence
 
+from shared.domain.signals import Author
 from shared.providers.base import (
     Collector,
     Json,
@@ -32,11 +36,12 @@ from shared.providers.base import (
 )
 from shared.providers.body import mapping, read_object, text, unix_seconds
 from shared.providers.json_web_token import read_token, sign_token
+from shared.providers.outgoing import keep_label
 from shared.providers.proofs import StaticToken, any_of, live_secrets, signing_time
 from shared.providers.web_message import WebMessage, keep_message
 from shared.providers.web_protocol import click_id_paths, read_content
 
-#: The events of src/api/types/wa.types.ts but `messages.upsert`, and why they are left out.
+#: The events of src/api/types/wa.types.ts but those that are read, and why they are left out.
 OTHER_EVENTS = {
     "application.startup": "channel_state",
     "call": "calls",
@@ -54,7 +59,6 @@ OTHER_EVENTS = {
     "groups.upsert": "groups",
     "instance.create": "channel_state",
     "instance.delete": "channel_state",
-    "labels.association": "labels",
     "labels.edit": "labels",
     "logout.instance": "channel_state",
     "messages.delete": "revoke",
@@ -65,11 +69,12 @@ OTHER_EVENTS = {
     "presence.update": "presences",
     "qrcode.updated": "channel_state",
     "remove.instance": "channel_state",
-    "send.message": "api_send",
     "send.message.update": "edit",
     "status.instance": "channel_state",
 }
 
+#: `data.source` of a message that a person sent from a device of the business.
+DEVICES = ("android", "ios", "web", "desktop")
 #: A token is good for ten minutes, but is made once for all ten attempts to deliver one event, the last of which may
 #: begin half an hour after the first (1,215 s of delays, a fifth of jitter, nine time-outs of 30 s). Refused with 401,
 #: Evolution gives the event up.
@@ -85,8 +90,10 @@ def parse(request: Request) -> Parsed:
     body = read_object(request, found)
     event = _event(request, body)
     data = body.get("data")
-    if event == "messages.upsert":
-        _read_message(data, body.get("instance"), found)
+    if event in ("messages.upsert", "send.message"):
+        _read_message(data, body.get("instance"), found, by_api=event == "send.message")
+    elif event == "labels.association":
+        _read_label(data, found)
     elif event:
         found.ignore(OTHER_EVENTS.get(event, "other_event_type"), len(data) if isinstance(data, list) else 1)
     elif body:
@@ -100,14 +107,26 @@ def _event(request: Request, body: Mapping[str, Json]) -> str:
     return event.lower().replace("-", ".").replace("_", ".")
 
 
-def _read_message(data: Json, instance: Json, found: Collector) -> None:
+def _read_label(data: Json, found: Collector) -> None:
+    """Keep a label of a chat. Only its id comes with it."""
+    found.ignore("labels", len(data) if isinstance(data, list) else 1)
+    association = mapping(data)
+    added = {"add": True, "remove": False}.get(text(association.get("type"), 16) or "")
+    if added is not None:
+        keep_label(association.get("chatId"), association.get("labelId"), added=added, at=None, found=found)
+
+
+def _read_message(data: Json, instance: Json, found: Collector, *, by_api: bool) -> None:
     if not isinstance(data, dict):
-        return found.ignore("malformed")
+        return found.ignore("api_send" if by_api else "malformed", len(data) if isinstance(data, list) else 1)
     key = mapping(data.get("key"))
     return keep_message(
         WebMessage(
             message_id=key.get("id"),
             from_me=key.get("fromMe"),
+            by_api=by_api,
+            author=Author.HUMAN if text(data.get("source"), 64) in DEVICES else Author.UNKNOWN,
+            recipients=[key.get("remoteJid"), key.get("remoteJidAlt")],
             names=[
                 key.get(name) for name in ("remoteJid", "remoteJidAlt", "senderPn", "senderLid", "previousRemoteJid")
             ],

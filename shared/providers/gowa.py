@@ -12,6 +12,8 @@ takes for a referral is in its code: the ad block of the message's own context, 
 | its media | `payload.referral.{media_type,media_url,original_image_url,thumbnail_url}` |
 | sender | `payload.{from,from_lid}`; else `payload.{chat_id,chat_lid}`, the chat with one person being that person |
 | time | `payload.timestamp`, ISO 8601 |
+| text | `payload.body` |
+| sent by a person of the business | `payload.is_from_me`, to `payload.{chat_id,chat_lid}` |
 | business number | `device_id` |
 
 Authentic is what carries `X-Hub-Signature-256`, the HMAC-SHA256 of the body under the webhook's secret.
@@ -20,6 +22,7 @@ Authentic is what carries `X-Hub-Signature-256`, the HMAC-SHA256 of the body und
 import re
 from collections.abc import Mapping, Sequence
 
+from shared.domain.signals import Author
 from shared.providers.addresses import read_address
 from shared.providers.base import (
     Collector,
@@ -104,6 +107,14 @@ def _read_message(payload: Json, device: Json, found: Collector) -> None:
             from_me=outgoing,
             # The page's own payloads name the business's number as the chat.
             names=[name for name in names if own is None or read_address(identifier(name)) != own],
+            # whatsmeow announces what other devices sent, and not what the API did.
+            author=Author.HUMAN,
+            recipients=[
+                name
+                for name in (payload.get("chat_id"), payload.get("chat_lid"))
+                if own is None or read_address(identifier(name)) != own
+            ],
+            text=payload.get("body"),
             content=Content(kind or ("text" if text(payload.get("body")) else None)),
             contexts=({"externalAdReply": {part: referral.get(name) for part, name in _REFERRAL.items()}},),
             sent_at=iso_time(payload.get("timestamp")),

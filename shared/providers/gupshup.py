@@ -10,6 +10,7 @@ v2 documents nothing of an ad: no click id and no ad id, so every message is org
 |---|---|
 | sender | `payload.source`, else `payload.sender.phone`, digits |
 | time | `timestamp`, milliseconds |
+| text | `payload.payload.text` |
 | business number | `app`, the name of the Gupshup app |
 
 Gupshup signs nothing. It sends a header of our choice, and that is the whole proof.
@@ -63,6 +64,7 @@ def _read_event(body: Mapping[str, Json], found: Collector) -> None:
             sender=payload.get("source") or mapping(payload.get("sender")).get("phone"),
             business=body.get("app"),
             sent_at=unix_milliseconds(body.get("timestamp")),
+            text=mapping(payload.get("payload")).get("text"),
         ),
         found,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.messages import Message, Referral, classify
+from shared.domain.signals import Order
 from shared.providers.addresses import AddressKind, phone_digits, read_address
 from shared.providers.base import Collector, Json
 from shared.providers.body import identifier, text
@@ -28,7 +29,7 @@ NOT_ONE_TO_ONE: Mapping[AddressKind, str] = {
 }
 
 #: A business-scoped user id, which several providers put where a phone used to be: `US.13491208655302741918`.
-_BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}", re.ASCII)
+BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Inbound:
     business: Json = None
     referral: Referral | None = None
     sent_at: datetime | None = None
+    text: Json = None
+    order: Order | None = None
 
 
 def keep_message(written: Inbound, found: Collector) -> None:
@@ -61,7 +64,7 @@ def keep_message(written: Inbound, found: Collector) -> None:
     if sender and sender.kind is AddressKind.PHONE and sender.value == channel_ref:
         return found.ignore("from_me")
     bsuid = identifier(written.bsuid)
-    if bsuid is None and sender and _BSUID.fullmatch(sender.value):
+    if bsuid is None and sender and BSUID.fullmatch(sender.value):
         bsuid = sender.value
     names = {sender.kind: sender.value} if sender and sender.value != bsuid else {}
     if not (names or bsuid):
@@ -79,5 +82,7 @@ def keep_message(written: Inbound, found: Collector) -> None:
             kind=kind or None,
             sent_at=written.sent_at,
             channel_ref=channel_ref,
+            text=text(written.text),
+            order=written.order,
         )
     )

@@ -11,6 +11,7 @@ and https://www.infobip.com/docs/whatsapp/message-types-and-templates/inbound-me
 | sender | `results[].from`, digits |
 | time | `results[].receivedAt`, ISO 8601 with zone |
 | business number | `results[].to` |
+| text | `results[].message.{text,caption}` |
 
 Infobip signs nothing. It sends the authorization header that is set on the subscription, and that is the whole proof.
 """
@@ -61,6 +62,7 @@ def _read_result(result: Mapping[str, Json], found: Collector) -> None:
             business=result.get("to"),
             referral=read_referral({**referral, **media_parts}, REFERRAL),
             sent_at=iso_time(result.get("receivedAt")),
+            text=message.get("text") or message.get("caption"),
         ),
         found,
     )

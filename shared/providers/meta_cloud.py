@@ -17,6 +17,8 @@ Below `entry[].changes[].value`:
 | business number | `metadata.phone_number_id` |
 | automatic events | `automatic_events[].{id,event_name,timestamp,ctwa_clid}` |
 | their value | `automatic_events[].custom_data.{currency,value}`, the value being price x 1000 |
+| text, order | `messages[].{text.body,button.text,image.caption,…}`, `messages[].order.product_items[]` |
+| sent from the app | `message_echoes[].{from,to,to_user_id,id,timestamp,type}` of the field `smb_message_echoes` |
 
 Authentic is what carries `X-Hub-Signature-256`, the HMAC-SHA256 of the body under the app's secret.
 """
@@ -31,6 +33,7 @@ from shared.domain.messages import (
     classify,
     clean_click_id,
 )
+from shared.domain.signals import Author
 from shared.providers.addresses import AddressKind, phone_digits, read_address
 from shared.providers.base import (
     Collector,
@@ -51,7 +54,9 @@ from shared.providers.body import (
     text,
     unix_seconds,
 )
+from shared.providers.content import cloud_order, cloud_text
 from shared.providers.inbound import NOT_A_MESSAGE
+from shared.providers.outgoing import Sent, keep_outgoing
 from shared.providers.proofs import any_of, hmac_hex, live_secrets, same
 from shared.providers.referral import read_referral
 
@@ -63,7 +68,6 @@ OTHER_FIELDS = {
     "history": "history",
     "message_echoes": "echo",
     "smb_app_state_sync": "contact_sync",
-    "smb_message_echoes": "echo",
     "user_id_update": "user_id_update",
 }
 #: What a change of the field `messages` may hold besides messages.
@@ -72,6 +76,9 @@ OTHER_PARTS = {
     "errors": "errors",
     "user_actions": "user_actions",
 }
+
+#: What the business writes in its WhatsApp app, where a number is used in both (coexistence).
+ECHOES = "smb_message_echoes"
 
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
 _CHALLENGE = re.compile(r"[0-9A-Za-z_-]{1,128}", re.ASCII)
@@ -93,11 +100,13 @@ def parse(request: Request) -> Parsed:
 
 def _read_change(change: Mapping[str, Json], found: Collector) -> None:
     field = change.get("field")
-    if not isinstance(field, str) or field not in ("messages", "automatic_events"):
+    if not isinstance(field, str) or field not in ("messages", "automatic_events", ECHOES):
         return found.ignore(OTHER_FIELDS.get(field, "other_field") if isinstance(field, str) else "malformed")
     value = change.get("value")
     if not isinstance(value, dict):
         return found.ignore("malformed")
+    if field == ECHOES:
+        return _read_echoes(value, found)
     if field == "automatic_events":
         for event in found.objects(value.get("automatic_events")):
             _read_automatic_event(event, found)
@@ -109,6 +118,27 @@ def _read_change(change: Mapping[str, Json], found: Collector) -> None:
     for part, reason in OTHER_PARTS.items():
         content = value.get(part)
         found.ignore(reason, len(content) if isinstance(content, list) else int(bool(content)))
+    return None
+
+
+def _read_echoes(value: Mapping[str, Json], found: Collector) -> None:
+    """Keep what was written in the app. A change that holds none counts as one."""
+    if not isinstance(value.get("message_echoes"), list):
+        return found.ignore("echo")
+    for echo in found.objects(value.get("message_echoes")):
+        keep_outgoing(
+            Sent(
+                message_id=echo.get("id"),
+                author=Author.HUMAN,
+                recipients=() if echo.get("group_id") else (echo.get("to"),),
+                bsuid=None if echo.get("group_id") else echo.get("to_user_id"),
+                kind=echo.get("type"),
+                text=cloud_text(echo),
+                sent_at=unix_seconds(echo.get("timestamp")),
+            ),
+            "echo",
+            found,
+        )
     return None
 
 
@@ -164,6 +194,8 @@ def _read_message(
             kind=kind,
             sent_at=unix_seconds(message.get("timestamp")),
             channel_ref=identifier(metadata.get("phone_number_id")),
+            text=cloud_text(message),
+            order=cloud_order(message),
         )
     )
 

@@ -9,6 +9,7 @@ Sinch documents nothing of an ad: no click id, no ad id. Every message is organi
 |---|---|
 | sender | `message.channel_identity.identity`, digits |
 | time | `message.accept_time`, ISO 8601 |
+| text | `message.contact_message.text_message.text` |
 | business number | `app_id`, the Conversation app |
 
 Authentic is what carries `x-sinch-webhook-signature`, the Base64 of the HMAC-SHA256 of `<body>.<nonce>.<timestamp>`,
@@ -84,6 +85,7 @@ def _read_message(body: Mapping[str, Json], found: Collector) -> None:
             sender=identity.get("identity"),
             business=body.get("app_id"),
             sent_at=iso_time(message.get("accept_time")),
+            text=mapping(content.get("text_message")).get("text"),
         ),
         found,
     )

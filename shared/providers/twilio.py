@@ -11,6 +11,7 @@ https://www.twilio.com/docs/usage/webhooks/webhooks-security (signature).
 | sender | `From` (`whatsapp:+15550100123`), else `WaId` (digits) |
 | time | none; the time of receipt stands in |
 | business number | `To` |
+| text | `Body`, else `ButtonText` |
 
 Authentic is what carries `X-Twilio-Signature`: the Base64 of the HMAC-SHA1, under the account's auth token, of the
 URL exactly as Twilio requested it, followed by every parameter of the form, sorted by name, as name and value with
@@ -82,6 +83,7 @@ def _read_message(form: Mapping[str, Json], found: Collector) -> None:
             sender=sender or form.get("WaId"),
             business=form.get("To"),
             referral=read_referral(form, REFERRAL),
+            text=form.get("Body") or form.get("ButtonText"),
         ),
         found,
     )

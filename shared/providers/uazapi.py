@@ -11,6 +11,8 @@ them; that and the ad block were read off real webhooks.
 | sender | `message.{chatid,sender_pn,sender_lid,sender}`, `sender` being a LID; `chat.{wa_chatid,wa_chatlid,phone}` |
 | message id | `message.messageid`, else what follows the owner in `message.id` |
 | time | `message.messageTimestamp`, milliseconds |
+| text | `message.text` |
+| sent by the business | `message.fromMe`; with `wasSentByApi` a program wrote it, else a person; to `message.chatid` |
 | business number | `instanceName`, else `owner` |
 
 A plain text's `content` is a string; nothing in it is ever read.
@@ -21,6 +23,7 @@ adds may take its place.
 
 from collections.abc import Mapping, Sequence
 
+from shared.domain.signals import Author
 from shared.providers.base import (
     Collector,
     Json,
@@ -88,6 +91,9 @@ def _read_message(body: Mapping[str, Json], found: Collector) -> None:
             from_me=message.get("fromMe"),
             by_api=message.get("wasSentByApi"),
             names=[*names, chat.get("wa_chatid"), chat.get("wa_chatlid"), chat.get("phone")],
+            recipients=[message.get("chatid"), chat.get("wa_chatid"), chat.get("phone")],
+            author=Author.HUMAN,
+            text=message.get("text"),
             content=_content(message, chat),
             kind=message.get("messageType"),
             sent_at=unix_milliseconds(message.get("messageTimestamp")),

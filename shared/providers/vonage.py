@@ -11,6 +11,7 @@ https://developer.vonage.com/en/messages/concepts/signed-webhooks (signature).
 | sender | `from` (digits), `whatsapp.sender.{wa_id,user_id,parent_user_id}` |
 | time | `timestamp`, ISO 8601 |
 | business number | `to` |
+| text | `text` |
 
 Authentic is what carries `Authorization: Bearer <JSON Web Token>`, signed by HMAC-SHA256 with the account's signature
 secret, whose claim `payload_hash` is the SHA-256 of the body, and which was issued (`iat`) not further than five
@@ -66,6 +67,7 @@ def _read_message(body: Mapping[str, Json], found: Collector) -> None:
             business=body.get("to"),
             referral=read_referral(mapping(details.get("referral"))),
             sent_at=iso_time(body.get("timestamp")),
+            text=body.get("text"),
         ),
         found,
     )

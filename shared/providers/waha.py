@@ -13,6 +13,9 @@ undescribed: GOWS writes whatsmeow's message event, NOWEB writes Baileys' messag
 | more of them | `_data.Info.{SenderAlt,Sender,Chat}`, `_data.key.{remoteJid,remoteJidAlt,senderPn,senderLid}` |
 | message id | `payload.id`, `false_<chat>_<id>`; both `message` and `message.any` carry it |
 | time | `payload.timestamp`, seconds (the envelope's is in milliseconds) |
+| text | `payload.body` |
+| sent by the business | `payload.fromMe`; `payload.source` `app` is a person's, `api` a program's; to `payload.to` |
+| labels | `label.chat.added`, `label.chat.deleted`: `payload.{chatId,labelId,label.name}` |
 | business number | `session`, its name |
 
 The WEBJS engine has the ad in an undocumented place (`_data.ctwaContext`) without a known click id; it isn't read.
@@ -26,6 +29,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from shared.domain.signals import Author
 from shared.providers.base import (
     Collector,
     Json,
@@ -37,6 +41,7 @@ from shared.providers.base import (
     Secrets,
 )
 from shared.providers.body import boolean, identifier, mapping, raw_text, read_object, text, unix_seconds
+from shared.providers.outgoing import keep_label
 from shared.providers.proofs import any_of, live_secrets, same, secret_bytes
 from shared.providers.web_message import WebMessage, keep_message
 from shared.providers.web_protocol import Content, click_id_paths, read_content, read_event
@@ -63,6 +68,8 @@ FAMILIES = {
     "poll": "action",
     "presence": "presences",
 }
+#: Whether the event puts a label on a chat, or takes it off.
+LABELS = {"label.chat.added": True, "label.chat.deleted": False}
 #: `_data.type` of the WEBJS engine, https://docs.wwebjs.dev/global.html#MessageTypes. All others are messages.
 WEBJS_TYPES = {
     "broadcast_notification": "system",
@@ -92,11 +99,20 @@ def parse(request: Request) -> Parsed:
     event = (text(body.get("event"), 64) or "").lower()
     if event in ("message", "message.any"):
         _read_message(body.get("payload"), body.get("session"), found)
+    elif event in LABELS:
+        _read_label(mapping(body.get("payload")), LABELS[event], found)
     elif event:
         found.ignore(OTHER_EVENTS.get(event) or FAMILIES.get(event.partition(".")[0], "other_event_type"))
     elif body:
         found.ignore("unparsed")
     return found.parsed()
+
+
+def _read_label(payload: Mapping[str, Json], added: bool, found: Collector) -> None:
+    """Keep a label; its name comes with it only where the engine knows it."""
+    found.ignore("labels")
+    name = text(mapping(payload.get("label")).get("name"))
+    keep_label(payload.get("chatId"), name or payload.get("labelId"), added=added, at=None, found=found)
 
 
 def _read_message(payload: Json, session: Json, found: Collector) -> None:
@@ -115,6 +131,9 @@ def _read_message(payload: Json, session: Json, found: Collector) -> None:
             from_me=outgoing,
             by_api=boolean(outgoing) and payload.get("source") == "api",
             names=[payload.get("from"), *_other_names(data), written_id and written_id[2]],
+            recipients=_recipients(payload, data, written_id and written_id[2]),
+            author=Author.HUMAN if payload.get("source") == "app" else Author.UNKNOWN,
+            text=payload.get("body"),
             content=_content(data),
             kind=data.get("type"),
             sent_at=unix_seconds(payload.get("timestamp")),
@@ -128,6 +147,12 @@ def _other_names(data: Mapping[str, Json]) -> list[Json]:
     info, key = mapping(data.get("Info")), mapping(data.get("key"))
     names = [info.get(name) for name in ("SenderAlt", "Sender", "Chat")]
     return names + [key.get(name) for name in ("remoteJidAlt", "senderPn", "senderLid", "remoteJid")]
+
+
+def _recipients(payload: Mapping[str, Json], data: Mapping[str, Json], chat: Json) -> list[Json]:
+    """Whom a message of the business's own went to: the chat, which is in its id, too."""
+    info, key = mapping(data.get("Info")), mapping(data.get("key"))
+    return [payload.get("to"), chat, info.get("Chat"), info.get("RecipientAlt"), key.get("remoteJid")]
 
 
 def _content(data: Mapping[str, Json]) -> Content:

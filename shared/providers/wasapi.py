@@ -10,6 +10,7 @@ https://api-docs.wasapi.io/docs/webhooks-eventos-de-mensaje (messages).
 | its media | `image_url`, `video_url` of it |
 | sender | `contact_phone` (null when hidden) and `bsuid` of it; `wa_id` (phone or BSUID) of `receive_message` |
 | time | not documented |
+| text | `message` |
 | business number | `from_id` of `receive_message`, Wasapi's id of the line |
 
 A message of an ad comes in both events. Messages have Meta's id, `wam_id`, which Wasapi calls the best key to tell
@@ -69,6 +70,7 @@ def _read_ad(data: Mapping[str, Json], found: Collector) -> None:
             sender=data.get("contact_phone"),
             bsuid=data.get("bsuid"),
             referral=read_referral(data),
+            text=data.get("message"),
         ),
         found,
     )
@@ -89,6 +91,7 @@ def _read_message(data: Mapping[str, Json], found: Collector) -> None:
             kind=data.get("message_type"),
             sender=data.get("wa_id"),
             business=data.get("from_id"),
+            text=data.get("message"),
         ),
         found,
     )

@@ -10,15 +10,19 @@ https://docs.wati.io/v2.5/reference/new-contact-message
 | sender | `waId` (digits; may be missing), `bsuid`, `parentBsuid` |
 | time | `timestamp` (seconds, as text), else `created` (ISO 8601) |
 | business number | `channelPhoneNumber` |
+| text | `text` |
+| sent by the business | `sessionMessageSent`, `templateMessageSent` with `templateName`; to `waId`, `bsuid` |
 
 Wati documents no proof of its webhooks. A header of our choice, or basic authentication in the URL, is the whole proof.
 """
 
 from collections.abc import Mapping
 
+from shared.domain.signals import Author
 from shared.providers.base import Collector, Json, Parsed, Provider, Request, SamplePaths
 from shared.providers.body import boolean, iso_time, read_object, text, unix_seconds
 from shared.providers.inbound import Inbound, keep_message
+from shared.providers.outgoing import Sent, keep_outgoing
 from shared.providers.proofs import StaticToken
 from shared.providers.referral import CAMEL, read_referral
 
@@ -28,9 +32,9 @@ INBOUND = frozenset({"message", "newContactMessageReceived"})
 OTHER_EVENTS = {
     "sentMessage": "statuses",
     "templateMessageFailed": "statuses",
-    "templateMessageSent": "from_me",
-    "sessionMessageSent": "from_me",
 }
+#: What the business sent: https://docs.wati.io/v2.5/reference/template-message-sent
+SENT = ("templateMessageSent", "sessionMessageSent")
 #: Of the parts of a referral, Wati has these two, beside the message's own fields.
 AD_FIELDS = ("sourceId", "sourceUrl")
 
@@ -44,6 +48,8 @@ def parse(request: Request) -> Parsed:
     event = text(body.get("eventType"), 128)
     if event and event.removesuffix("_bsuid") in INBOUND:
         _read_message(body, found)
+    elif event and event.startswith(SENT):
+        _read_sent(body, event, found)
     elif event:
         reasons = [reason for start, reason in OTHER_EVENTS.items() if event.startswith(start)]
         found.ignore(reasons[0] if reasons else "other_event_type")
@@ -65,7 +71,28 @@ def _read_message(body: Mapping[str, Json], found: Collector) -> None:
             business=body.get("channelPhoneNumber"),
             referral=read_referral({key: body.get(key) for key in AD_FIELDS}, CAMEL),
             sent_at=unix_seconds(body.get("timestamp")) or iso_time(body.get("created")),
+            text=body.get("text"),
         ),
+        found,
+    )
+
+
+def _read_sent(body: Mapping[str, Json], event: str, found: Collector) -> None:
+    """Keep what the business sent. Wati doesn't say whether a person or a flow wrote it, so only templates are told."""
+    is_template = event.startswith("templateMessageSent")
+    keep_outgoing(
+        Sent(
+            message_id=body.get("whatsappMessageId") or body.get("id"),
+            author=Author.AUTOMATION if is_template else Author.UNKNOWN,
+            recipients=[body.get("waId")],
+            bsuid=body.get("bsuid"),
+            parent_bsuid=body.get("parentBsuid"),
+            kind=body.get("type"),
+            text=body.get("text"),
+            template=body.get("templateName") if is_template else None,
+            sent_at=unix_seconds(body.get("timestamp")) or iso_time(body.get("created")),
+        ),
+        "from_me",
         found,
     )
 

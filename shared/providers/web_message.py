@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.messages import Message, Referral, classify
+from shared.domain.signals import Author
 from shared.providers.addresses import Address, AddressKind, read_address
 from shared.providers.base import Collector, Json
 from shared.providers.body import boolean, identifier, text
 from shared.providers.inbound import NOT_ONE_TO_ONE
+from shared.providers.outgoing import Sent, keep_outgoing
 from shared.providers.web_protocol import Content, is_status_reply, read_referral
 
 
@@ -21,7 +23,8 @@ class WebMessage:
 
     `names` are addresses of the sender in any spelling, the best first: a chat with one person is that person, and a
     LID often stands beside the phone. `contexts` are those the bridge wrote outside of the message. A message whose
-    content is missing still came from a person, and counts.
+    content is missing still came from a person, and counts. `author` is who wrote a message of the business's own, and
+    `recipients` the addresses of whom it went to, where they are others than `names`; without an author it isn't read.
     """
 
     message_id: Json
@@ -34,6 +37,9 @@ class WebMessage:
     kind: Json = None
     sent_at: datetime | None = None
     channel_ref: Json = None
+    text: Json = None
+    author: Author | None = None
+    recipients: Sequence[Json] = ()
 
 
 def keep_message(written: WebMessage, found: Collector) -> None:
@@ -42,7 +48,10 @@ def keep_message(written: WebMessage, found: Collector) -> None:
     if message_id is None:
         return found.ignore("no_message_id")
     addresses = [address for name in written.names if (address := read_address(identifier(name)))]
-    reason = _why_outgoing(written) or _why_not_one_to_one(addresses) or written.content.not_a_message
+    outgoing = _why_outgoing(written)
+    if outgoing and outgoing != "malformed" and written.author and written.content.not_a_message is None:
+        return keep_outgoing(_sent(written, written.author, outgoing), outgoing, found)
+    reason = outgoing or _why_not_one_to_one(addresses) or written.content.not_a_message
     if reason:
         return found.ignore(reason)
     people: dict[AddressKind, str] = {}
@@ -62,7 +71,21 @@ def keep_message(written: WebMessage, found: Collector) -> None:
             kind=written.content.kind or text(written.kind, 64),
             sent_at=written.sent_at,
             channel_ref=identifier(written.channel_ref),
+            text=text(written.text) or written.content.text,
+            order=written.content.order,
         )
+    )
+
+
+def _sent(written: WebMessage, author: Author, reason: str) -> Sent:
+    return Sent(
+        message_id=written.message_id,
+        author=Author.AUTOMATION if reason == "api_send" else author,
+        recipients=written.recipients or written.names,
+        kind=written.content.kind or written.kind,
+        text=written.text or written.content.text,
+        order=written.content.order,
+        sent_at=written.sent_at,
     )
 
 

@@ -15,12 +15,14 @@ the message that was sent counts, never one inside `quotedMessage` or `quotedAd`
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from typing import Any
 
 from shared.domain.messages import MessageClass, Referral, classify, clean_click_id
+from shared.domain.signals import Order
 from shared.providers.base import Json
-from shared.providers.body import boolean, identifier, mapping, raw_text, text, whole_text
+from shared.providers.body import amount, boolean, identifier, mapping, raw_text, text, whole_text
 
 #: Two blocks of one message that name different ads or clicks: an ad brought the message, but none can be told.
 CONFLICT = "conflicting_ad_blocks"
@@ -69,6 +71,17 @@ PROTOCOL_TYPES = {
 }
 #: `Info.Edit` of whatsmeow's message events, https://github.com/tulir/whatsmeow/blob/main/types/message.go.
 EDIT_ATTRIBUTES = {"1": "edit", "2": "action", "3": "edit", "7": "revoke", "8": "revoke"}
+#: The fields of each content that hold what was typed or tapped; `conversation` is a text itself.
+TEXTS = {
+    "buttonsResponseMessage": ("selectedDisplayText",),
+    "documentMessage": ("caption",),
+    "extendedTextMessage": ("text",),
+    "imageMessage": ("caption",),
+    "listResponseMessage": ("title",),
+    "orderMessage": ("message",),
+    "templateButtonReplyMessage": ("selectedDisplayText",),
+    "videoMessage": ("caption",),
+}
 MEDIA_TYPES = {"1": "image", "IMAGE": "image", "2": "video", "VIDEO": "video"}
 SOURCE_APPS = {"fb": "facebook", "ig": "instagram"}
 #: Where ads and posts live. Bots decorate messages with ad blocks whose URL leads anywhere else.
@@ -82,12 +95,15 @@ class Content:
     """What was sent, out of its wrappers.
 
     `kind` is the protocol's word (`extendedTextMessage`), None when nothing was sent; `not_a_message` is the reason
-    why it isn't one from a person; `contexts` are the contexts of the message itself.
+    why it isn't one from a person; `contexts` are the contexts of the message itself; `text` is what was typed or
+    tapped.
     """
 
     kind: str | None = None
     not_a_message: str | None = None
     contexts: tuple[Mapping[str, Json], ...] = ()
+    text: str | None = field(default=None, repr=False)
+    order: Order | None = field(default=None, repr=False)
 
 
 def click_id_paths(message: str) -> tuple[str, ...]:
@@ -109,7 +125,13 @@ def read_content(message: Json) -> Content:
             reason = protocol_reason(mapping(sent[kind]))
         return Content(kind, reason)
     contexts = (mapping(mapping(value).get("contextInfo")) for key, value in sent.items() if key not in NOT_A_MESSAGE)
-    return Content(kind, None, tuple(context for context in contexts if context))
+    return Content(
+        kind,
+        None,
+        tuple(context for context in contexts if context),
+        text=next((found for key, value in sent.items() if (found := _text(key, value))), None),
+        order=_order(mapping(sent.get("orderMessage"))),
+    )
 
 
 def read_event(event: Mapping[str, Json]) -> Content:
@@ -175,6 +197,26 @@ def _unwrap(node: Mapping[str, Json]) -> Mapping[str, Json]:
 def _is_content(key: str) -> bool:
     """Say whether a key of a message is its content; `messageContextInfo`, `base64` and the like stand beside it."""
     return key == "conversation" or "Message" in key or key in NOT_A_MESSAGE
+
+
+def _text(kind: str, content: Json) -> str | None:
+    if kind == "conversation":
+        return text(content)
+    return next((found for name in TEXTS.get(kind, ()) if (found := text(mapping(content).get(name)))), None)
+
+
+def _order(content: Mapping[str, Json]) -> Order | None:
+    """The cart of an `orderMessage`, whose total is in thousandths (`totalAmount1000`), as a number or digits."""
+    if not content:
+        return None
+    thousandths = amount(content.get("totalAmount1000"))
+    currency = (text(content.get("totalCurrencyCode"), 3) or "").upper()
+    known = len(currency) == 3 and currency.isascii() and currency.isalpha()
+    return Order(
+        order_id=identifier(_either(content, "orderId", "orderID")),
+        value=thousandths / Decimal(1000) if thousandths is not None and known else None,
+        currency=currency if known else None,
+    )
 
 
 def _read_block(context: Mapping[str, Json]) -> Referral | None:

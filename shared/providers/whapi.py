@@ -14,6 +14,10 @@ action").
 | sender | `messages[].from`, else `messages[].chat_id` (in a one-to-one chat, the chat is the person) |
 | time | `messages[].timestamp`, seconds |
 | business number | `channel_id` |
+| text | `messages[].{text.body,link_preview.body,….caption,reply.….title,order.text}` |
+| order | `messages[].order.{order_id,currency}`; the unit of its total is not documented, so it isn't read |
+| sent by the business | `messages[].from_me`; `source` `mobile` or `web` is a person, `api` a program; to `chat_id` |
+| labels | `chats_updates[].{before_update,after_update}.labels[].{id,name}` |
 
 Whapi signs nothing. It sends static headers of our choice, and they are the whole proof.
 """
@@ -27,6 +31,7 @@ from shared.domain.messages import (
     classify,
     clean_click_id,
 )
+from shared.domain.signals import Author, Order
 from shared.providers.addresses import Address, AddressKind, read_address
 from shared.providers.base import (
     Collector,
@@ -47,6 +52,7 @@ from shared.providers.body import (
     whole_text,
 )
 from shared.providers.inbound import NOT_ONE_TO_ONE
+from shared.providers.outgoing import Sent, keep_label, keep_outgoing
 from shared.providers.proofs import StaticToken
 
 #: Everything but `messages` that the OpenAPI file names in WebhookPayload, and why it is left out.
@@ -100,9 +106,17 @@ NOT_A_MESSAGE = {
     "system": "system",
     "pin": "action",
 }
+#: The fields of a content that hold what was typed or tapped, the first that is there.
+TEXTS = ("body", "caption", "text", "title")
 ACTIONS = {"edit": "edit", "edited": "edit", "delete": "revoke", "reaction": "reaction"}
 #: `source` says which kind of device sent the message.
 NOT_FROM_A_PERSON = {"api": "api_send", "system": "system"}
+#: Who of the business sent a message of ours, by `source`.
+AUTHORS = {
+    "api": Author.AUTOMATION,
+    "mobile": Author.HUMAN,
+    "web": Author.HUMAN,
+}
 #: `conversion.source`, a word of the WhatsApp protocol, names the app in which the ad was shown.
 SOURCE_APPS = {"fb": "facebook", "ig": "instagram"}
 
@@ -118,6 +132,8 @@ def parse(request: Request) -> Parsed:
             found.ignore(refused)
         else:
             _read_message(message, channel_ref, found)
+    for update in _updates(body):
+        _read_labels(update, found)
     for part, reason in OTHER_PARTS.items():
         found.ignore(reason, _size(body.get(part)))
     if body and not body.keys() & ({"messages", "event", "channel_id"} | OTHER_PARTS.keys()):
@@ -149,6 +165,8 @@ def _read_message(message: Mapping[str, Json], channel_ref: str | None, found: C
     author = read_address(identifier(message.get("from")))
     kind = text(message.get("type"), 64)
     reason = _why_not_read(message, kind, chat, author)
+    if reason in ("from_me", "api_send") and chat:
+        return _read_sent(message, message_id, reason, found)
     if reason:
         return found.ignore(reason)
     people = _people(author, chat)
@@ -174,8 +192,79 @@ def _read_message(message: Mapping[str, Json], channel_ref: str | None, found: C
             kind=kind,
             sent_at=unix_seconds(message.get("timestamp")),
             channel_ref=channel_ref,
+            text=_text(message),
+            order=_order(mapping(message.get("order"))),
         )
     )
+
+
+def _read_sent(message: Mapping[str, Json], message_id: str, reason: str, found: Collector) -> None:
+    """Keep a message of the business's own; in a one-to-one chat, the chat is the person."""
+    if (text(message.get("type"), 64) or "").lower() in {*NOT_A_MESSAGE, "action"}:
+        return found.ignore(reason)
+    source = (text(message.get("source")) or "").lower()
+    return keep_outgoing(
+        Sent(
+            message_id=message_id,
+            author=AUTHORS.get(source, Author.UNKNOWN),
+            recipients=[message.get("chat_id")],
+            kind=message.get("type"),
+            text=_text(message),
+            order=_order(mapping(message.get("order"))),
+            sent_at=unix_seconds(message.get("timestamp")),
+        ),
+        reason,
+        found,
+    )
+
+
+def _text(message: Mapping[str, Json]) -> str | None:
+    """What was typed or tapped: the body or caption of the content named after the type, or a reply's title."""
+    kind = (text(message.get("type"), 64) or "").lower()
+    content = mapping(message.get(kind))
+    if kind == "reply":
+        content = mapping(content.get("buttons_reply")) or mapping(content.get("list_reply"))
+    return next((found for name in TEXTS if (found := text(content.get(name)))), None)
+
+
+def _order(order: Mapping[str, Json]) -> Order | None:
+    currency = (text(order.get("currency"), 3) or "").upper()
+    known = len(currency) == 3 and currency.isascii() and currency.isalpha()
+    return Order(order_id=identifier(order.get("order_id")), currency=currency if known else None) if order else None
+
+
+def _updates(body: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    listed = body.get("chats_updates")
+    return [mapping(update) for update in listed] if isinstance(listed, list) else []
+
+
+def _read_labels(update: Mapping[str, Json], found: Collector) -> None:
+    """Keep the labels in which a chat differs before and after. Whapi says them whole both times, and no time.
+
+    https://support.whapi.cloud/help-desk/receiving/webhooks/incoming-webhooks-format/other/labels
+    """
+    if "labels" not in _words(update.get("changes")):
+        return
+    after = mapping(update.get("after_update"))
+    now, before = _labels(after), _labels(mapping(update.get("before_update")))
+    for label_id in [*(now.keys() - before.keys()), *(before.keys() - now.keys())]:
+        added = label_id in now
+        name = now[label_id] if added else before[label_id]
+        keep_label(after.get("id"), name, added=added, at=None, found=found)
+
+
+def _words(listed: Json) -> list[Json]:
+    return listed if isinstance(listed, list) else []
+
+
+def _labels(chat: Mapping[str, Json]) -> dict[str, str]:
+    """A chat's labels: name, or the id where there is none, by id."""
+    found: dict[str, str] = {}
+    for item in _words(chat.get("labels")):
+        label_id = identifier(mapping(item).get("id"))
+        if label_id:
+            found[label_id] = text(mapping(item).get("name"), 100) or label_id
+    return found
 
 
 def _why_not_read(

@@ -11,6 +11,8 @@ and `instanceName`, in older versions `jsonData` and `token`; with WEBHOOK_FORMA
 | conversion token | `….contextInfo.conversionData` |
 | sender | `event.Info.{Sender,SenderAlt,Chat}`; one of the first two may be a LID |
 | time | `event.Info.Timestamp`, ISO 8601 |
+| text, order | `event.Message.{conversation,extendedTextMessage.text,….caption}`, `event.Message.orderMessage` |
+| sent by a person of the business | `event.Info.IsFromMe`, to `event.Info.Chat` |
 | business number | `instanceName`, else `userID` |
 
 Authentic is what carries `x-hmac-signature`, the HMAC-SHA256 of the body in hexadecimal, under the channel's token as
@@ -20,6 +22,7 @@ the form; then it is the whole proof, or the same in a header that a proxy adds.
 
 from collections.abc import Mapping, Sequence
 
+from shared.domain.signals import Author
 from shared.providers.base import (
     Collector,
     Json,
@@ -129,6 +132,9 @@ def _read_message(event: Json, channel_ref: Json, found: Collector) -> None:
             message_id=info.get("ID"),
             from_me=info.get("IsFromMe"),
             names=[info.get(name) for name in ("Chat", "Sender", "SenderAlt")],
+            # whatsmeow announces what other devices sent, and not what the API did.
+            author=Author.HUMAN,
+            recipients=[info.get("Chat"), info.get("RecipientAlt")],
             content=content,
             kind=info.get("Type"),
             sent_at=iso_time(info.get("Timestamp")),

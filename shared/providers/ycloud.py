@@ -11,6 +11,8 @@ https://helpdocs.ycloud.com/help-center/integrations/webhook (signature, retries
 | sender | `from` (with or without `+`; may be missing), `fromUserId`, `fromParentUserId` |
 | time | `sendTime`, RFC 3339 |
 | business number | `to` |
+| text, order | `text.body`, `{image,video,document}.caption`, `button.text`; `order.product_items[]` |
+| sent from the app | `whatsappMessage.{to,toUserId,…}` of `whatsapp.smb.message.echoes` |
 
 Authentic is what carries `YCloud-Signature: t=<unix seconds>,s=<hex>`, where `s` is the HMAC-SHA256 of `<t>.<body>` and
 `t` is not further than five minutes from our clock.
@@ -19,6 +21,7 @@ Authentic is what carries `YCloud-Signature: t=<unix seconds>,s=<hex>`, where `s
 import re
 from collections.abc import Mapping, Sequence
 
+from shared.domain.signals import Author
 from shared.providers.base import (
     Collector,
     Json,
@@ -30,16 +33,19 @@ from shared.providers.base import (
     Secrets,
 )
 from shared.providers.body import iso_time, mapping, read_object, text
+from shared.providers.content import cloud_order, cloud_text
 from shared.providers.inbound import Inbound, keep_message
+from shared.providers.outgoing import Sent, keep_outgoing
 from shared.providers.proofs import any_of, hmac_hex, is_recent, live_secrets, same, signing_time
 from shared.providers.referral import read_referral
 
 SIGNATURE_HEADER = "YCloud-Signature"
 INBOUND = "whatsapp.inbound_message.received"
+#: What the business wrote in its WhatsApp app: https://docs.ycloud.com/api-reference/webhook-reference/whatsapp-smb-message-echoes
+ECHO = "whatsapp.smb.message.echoes"
 #: Other WhatsApp events by the start of their type; what is in none of them is about something else.
 OTHER_EVENTS = {
     "whatsapp.message.": "statuses",
-    "whatsapp.smb.message.echoes": "echo",
     "whatsapp.smb.history": "history",
 }
 
@@ -53,6 +59,8 @@ def parse(request: Request) -> Parsed:
     event = text(body.get("type"), 128)
     if event == INBOUND:
         _read_message(body.get("whatsappInboundMessage"), found)
+    elif event == ECHO:
+        _read_echo(mapping(body.get("whatsappMessage")), found)
     elif event:
         reasons = [reason for start, reason in OTHER_EVENTS.items() if event.startswith(start)]
         found.ignore(reasons[0] if reasons else "other_event_type")
@@ -76,7 +84,26 @@ def _read_message(message: Json, found: Collector) -> None:
             business=message.get("to"),
             referral=read_referral(mapping(message.get("referral"))),
             sent_at=iso_time(message.get("sendTime")),
+            text=cloud_text(message),
+            order=cloud_order(message),
         ),
+        found,
+    )
+
+
+def _read_echo(message: Mapping[str, Json], found: Collector) -> None:
+    keep_outgoing(
+        Sent(
+            message_id=message.get("wamid") or message.get("id"),
+            author=Author.HUMAN,
+            recipients=() if message.get("groupId") else (message.get("to"),),
+            bsuid=message.get("toUserId"),
+            parent_bsuid=message.get("toParentUserId"),
+            kind=message.get("type"),
+            text=cloud_text(message),
+            sent_at=iso_time(message.get("sendTime")),
+        ),
+        "echo",
         found,
     )
 

@@ -8,6 +8,8 @@ Documentation: https://developer.z-api.io/en/webhooks/on-message-received (attri
 | ad or post | `externalAdReply.{sourceId,sourceType,sourceUrl,title,body,mediaType,thumbnailUrl}` |
 | sender | `phone`, digits, or `<digits>@lid` when the number is hidden; `senderLid`, `chatLid` |
 | time | `momment`, milliseconds |
+| text | `text.message`, `{image,video,document}.caption`, `{buttonsResponseMessage,listResponseMessage}.message` |
+| sent by the business | `fromMe`; with `fromApi` a program wrote it, else a person; to `phone` |
 | business number | `instanceId` |
 
 Z-API signs nothing and sends no headers of our choice. Though no page says so, it was seen to send the instance's token
@@ -17,6 +19,7 @@ proof.
 
 from collections.abc import Mapping, Sequence
 
+from shared.domain.signals import Author
 from shared.providers.base import (
     Collector,
     Json,
@@ -83,6 +86,17 @@ CONTENTS = (
     *("sticker", "text", "video"),
 )
 
+#: The field of each content that holds what was typed or tapped.
+TEXTS = {
+    "text": "message",
+    "image": "caption",
+    "video": "caption",
+    "document": "caption",
+    "buttonsResponseMessage": "message",
+    "listResponseMessage": "message",
+    "hydratedTemplate": "message",
+}
+
 _HEADER = StaticToken("z-api-token")
 
 
@@ -109,6 +123,9 @@ def _read_message(body: Mapping[str, Json], found: Collector) -> None:
             from_me=body.get("fromMe"),
             by_api=body.get("fromApi"),
             names=names,
+            recipients=[body.get("phone"), body.get("chatLid")],
+            author=Author.HUMAN,
+            text=_text(body),
             content=Content(kind, _why_no_message(body)),
             contexts=({"externalAdReply": body.get("externalAdReply")},),
             status_reply=boolean(body.get("isStatusReply")) is True,
@@ -117,6 +134,12 @@ def _read_message(body: Mapping[str, Json], found: Collector) -> None:
         ),
         found,
     )
+
+
+def _text(body: Mapping[str, Json]) -> str | None:
+    """What was typed or tapped, in the content that the callback carries."""
+    written = (mapping(body.get(content)).get(name) for content, name in TEXTS.items())
+    return next((found for one in written if (found := text(one))), None)
 
 
 def _why_no_message(body: Mapping[str, Json]) -> str | None:

@@ -12,6 +12,7 @@ https://github.com/zernio-dev/zernio-api/blob/main/rules/webhooks.md
 | sender | `message.sender.{phoneNumber,id,businessScopedUserId}` |
 | time | `message.sentAt`, ISO 8601 |
 | business number | `account.id` |
+| text | `message.text` |
 | automatic events | `{platformMessageId,eventName,detectedAt,customData.{value,currency}}` |
 
 The same `metadata.referral` serves Messenger and Instagram, with other keys. `customData.value` is documented as the
@@ -90,6 +91,7 @@ def _read_message(body: Mapping[str, Json], found: Collector) -> None:
             business=account.get("id"),
             referral=read_referral(mapping(mapping(body.get("metadata")).get("referral"))),
             sent_at=iso_time(message.get("sentAt")),
+            text=message.get("text"),
         ),
         found,
     )
