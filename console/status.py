@@ -7,9 +7,11 @@ from typing import Any
 
 import psycopg
 
+from console.alerts import described
 from console.setup.datasets import explained_pause, test_mode_of
 from shared.capi.payload import dataset_problem
 from shared.capi.versions import VersionState, check_version
+from shared.db.alerts import list_alerts
 from shared.db.channels import all_channels
 from shared.db.datasets import Dataset, all_datasets, profile_of
 from shared.db.deliveries import counts_by_state, delivery_backlog
@@ -33,6 +35,13 @@ REJECTED_WITHIN = timedelta(days=1)
 DUPLICATES_WITHIN = timedelta(days=1)
 #: What is held is warned of so long before it is too old for Meta.
 EXPIRY_WARNING = timedelta(hours=24)
+
+
+#: The others are seen here from the tables themselves, and at once.
+_TOLD_BY_ALERTS_ONLY = frozenset(
+    {"failed", "token_invalid", "token_expiring", "no_ad_conversations", "click_id_fall", "unknown_code"}
+    | {"currency_mismatch"}
+)
 
 
 def look(conn: psycopg.Connection[Any], *, sending: str) -> dict[str, Any]:
@@ -61,6 +70,7 @@ def look(conn: psycopg.Connection[Any], *, sending: str) -> dict[str, Any]:
         "unready_datasets": [{"name": one.name, **why} for one in datasets if (why := _unready(one))],
         "failed_probes": [{"name": one.name, **why} for one in datasets if (why := _failed_probe(one))],
         "test_modes": [{"name": one.name, **mode} for one in datasets if (mode := test_mode_of(one))],
+        "alerts": [described(alert) for alert in list_alerts(conn)],
         "unsigned_channels": [channel.name for channel in channels if channel.unsigned and channel.enabled],
     }
 
@@ -106,6 +116,11 @@ def problems(report: Mapping[str, Any]) -> list[dict[str, str]]:
         for one in report["test_modes"]
     ]
     found += _delivery_problems(report)
+    found += [
+        (f"{one['words']} (Alert {one['id']}.)", one["next_step"])
+        for one in report["alerts"]
+        if one["state"] == "open" and one["kind"] in _TOLD_BY_ALERTS_ONLY
+    ]
     if rejected := report["rejected_webhooks"]:
         found.append(
             (f"{rejected} webhooks of the last day could not be read.", "See why: ctwa webhooks --state rejected")

@@ -25,6 +25,7 @@ COMMANDS = {
     "send-sample": "console.cli.samples:send_sample",
     "parse": "console.cli.parse:parse",
     "status": "console.cli.status:status",
+    "alerts": "console.cli.alerts:alerts",
     "doctor": "console.cli.doctor:doctor",
     "deliveries": "console.cli.deliveries:deliveries",
     "delivery": "console.cli.deliveries:delivery",

@@ -26,7 +26,7 @@ def status(session: Session, as_json: bool) -> None:
     processes: [{process, seconds_ago}], backlog: {webhooks, deliveries: {waiting, oldest_seconds}},
     deliveries: {state: count}, test_deliveries, unknown: {count, oldest_seconds}, expiring: [{dataset, count,
     soonest}], duplicates_stopped: {messages, conversions}, rejected_webhooks, paused_datasets, unready_datasets,
-    failed_probes, test_modes, unsigned_channels, graph: {version, state, text},
+    failed_probes, test_modes, alerts (as ctwa alerts --json), unsigned_channels, graph: {version, state, text},
     spool: {bytes, set_aside}}. Without a usable database: {ok: false, problems, version, database}.
     """
     report: dict[str, Any] = {"ok": False, "problems": [], "version": version("ctwa-attribution")}
@@ -79,6 +79,7 @@ def _echo(report: dict[str, Any]) -> None:
             "duplicates stopped": _duplicates(report["duplicates_stopped"]),
             "test deliveries": report["test_deliveries"],
             "unsigned channels": _joined(report["unsigned_channels"]),
+            "open alerts": _alerts(report["alerts"]),
             "Graph API": report["graph"]["text"],
         }
     print_fields(fields)
@@ -100,6 +101,13 @@ def _unknown(unknown: dict[str, Any]) -> str:
 
 def _duplicates(stopped: dict[str, int]) -> str:
     return f"{stopped['messages']} messages, {stopped['conversions']} conversions in the last 24 h"
+
+
+def _alerts(alerts: list[dict[str, Any]]) -> str:
+    if not alerts:
+        return "none"
+    acknowledged = sum(alert["state"] == "acknowledged" for alert in alerts)
+    return f"{len(alerts)}, {acknowledged} of them acknowledged: ctwa alerts"
 
 
 def _waiting(backlog: dict[str, Any]) -> str:

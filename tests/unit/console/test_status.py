@@ -22,6 +22,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "expiring": [],
         "failed_probes": [],
         "test_modes": [],
+        "alerts": [],
         "paused_datasets": [],
         "unready_datasets": [],
         "unsigned_channels": ["lab"],
@@ -30,6 +31,14 @@ def report(**changes: Any) -> dict[str, Any]:
         "graph": {"version": "v25.0", "state": "ok", "text": "fine"},
     }
     return {**fine, **changes}
+
+
+def alert(kind: str, **changes: Any) -> dict[str, Any]:
+    return {"id": 3, "kind": kind, "state": "open", "words": "6 % of the events.", "next_step": "Look.", **changes}
+
+
+def test_alerts_that_are_seen_otherwise_or_looked_after_are_no_problems_of_their_own() -> None:
+    assert problems(report(alerts=[alert("dataset_paused"), alert("failed", state="acknowledged")])) == []
 
 
 def test_nothing_is_a_problem_when_all_is_well() -> None:
@@ -72,6 +81,7 @@ def test_nothing_is_a_problem_when_all_is_well() -> None:
             {"failed_probes": [{"name": "acme", "words": "Bad token.", "next_step": "New one."}]},
             "probe of dataset acme",
         ),
+        ({"alerts": [alert("failed")]}, "6 % of the events"),
         ({"test_modes": [{"name": "acme", "words": "TEST MODE.", "next_step": "End it.", "until": SOON}]}, "TEST MODE"),
         ({"paused_datasets": [{"name": "acme", "words": "Bad token.", "next_step": "New one."}]}, "acme is paused"),
         ({"unready_datasets": [{"name": "acme", "words": "no token", "next_step": "Add."}]}, "acme can't send"),
