@@ -31,6 +31,9 @@ WHY_IT_STAYS: Mapping[str, str] = MappingProxyType(
         "too_old": "It is older than 6 days and 12 hours, too old for Meta.",
         "no_click_id": "It has no click id, or none any more.",
         "another_stands_for_it": "Another delivery stands for the same fact.",
+        "consent": "The contact has not agreed to it, or no longer does.",
+        "value_missing": "It has no value; report it and it goes by itself.",
+        "unattributed": "It belongs to no ad click.",
         "cause_stands": "What it was skipped for still holds.",
         "changed_meanwhile": "It changed a moment ago; look again.",
     }

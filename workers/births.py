@@ -9,9 +9,9 @@ from shared.db.deliveries import NewDelivery
 from shared.domain.deliveries import HOLD_BATCH, LARGEST_BATCH, birth, event_id_for, unknown_policy
 
 
-def consents_to(channel: IntakeChannel, consent: bool | None) -> bool:
-    """Whether an event may go to the channel's dataset with this word of the contact (None: never asked)."""
-    return consent is True if channel.dataset_consent_policy == "required" else consent is not False
+def consented(consent: bool | None, *, policy: str | None) -> bool:
+    """Whether an event may go to a dataset of this policy with this word of the contact (None: never asked)."""
+    return consent is True if policy == "required" else consent is not False
 
 
 def batch_cap(channel: IntakeChannel, event_name: str, *, has_value: bool) -> int:
@@ -47,7 +47,7 @@ def new_delivery(
         needs_value=conversion.event_name in NEEDS_VALUE,
         value=conversion.value,
         sending="off" if channel.dataset_sending == "off" else "on",
-        consented=consents_to(channel, consent),
+        consented=consented(consent, policy=channel.dataset_consent_policy),
         may_send=may_send,
         counted_by_meta=counted_by_meta,
     )

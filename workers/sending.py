@@ -47,6 +47,7 @@ from shared.ids import uuid7
 from shared.logs import get_logger
 from shared.queue import Work
 from workers.access import NoAccess, open_access
+from workers.births import consented
 from workers.metrics import DELIVERIES, REQUEST_SECONDS, REQUESTS
 from workers.runtime import Runtime
 from workers.settling import Part, Settled, hold, put_back, settle_part, write_answer
@@ -169,6 +170,8 @@ def _build(claim: Claim, profile: DatasetProfile) -> tuple[Part, list[Outcome]]:
             value=delivery.value,
             currency=delivery.currency,
             order_id=delivery.order_id,
+            contents=None if delivery.contents is None else tuple(delivery.contents),
+            custom_data=delivery.custom_data,
             automatic=delivery.automatic,
             phone_hashes=hash_phone(claim.names.get((delivery.id, "phone"), "")),
             email_hashes=hash_email(claim.names.get((delivery.id, "email"), "")),
@@ -192,6 +195,8 @@ def _withheld(delivery: ClaimedDelivery, dataset: Dataset) -> str | None:
     """The reason why it must not go after all; policies may have changed since it was born."""
     if not region_allowed(delivery.country, policy=dataset.region_policy, restricted=dataset.restricted_countries):
         return "region"
+    if not consented(delivery.consent, policy=dataset.consent_policy):
+        return "consent"
     return None
 
 

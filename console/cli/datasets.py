@@ -91,6 +91,19 @@ _FIELDS = (
         help="Ask Meta for Limited Data Use with these codes of its own, such as 1:1000 for California; 0:0 lets Meta "
         'find out. "" ends it.',
     ),
+    click.option(
+        "--attribution-days",
+        type=click.IntRange(1, 365),
+        help="A sale belongs to the last ad click at most so many days before it.  [default: 28]",
+    ),
+    click.option(
+        "--consent",
+        type=click.Choice(["not_required", "required"]),
+        help="required: only events of people who agreed are sent. Of those who withdrew, nothing is sent either way.",
+    ),
+    click.option(
+        "--allow-zero-value/--no-allow-zero-value", default=None, help="Take purchases that are worth nothing."
+    ),
     click.option("--test/--no-test", default=None, help="A test dataset is left out of every total."),
 )
 
@@ -183,7 +196,8 @@ def show(session: Session, name: str, as_json: bool) -> None:
 
     JSON: {name, meta_id, kind, profile, waba_id, page_id, credential, sending, batch_max, in_flight_max,
     unknown: {event name: resend|hold}, automatic, regions: send|skip, restricted_countries: null or [code], send_phone,
-    send_email, limited_data_use: null or {country, state}, test_event_code, test_event_until, test,
+    send_email, limited_data_use: null or {country, state}, attribution_days, consent: not_required|required,
+    allow_zero_value, test_event_code, test_event_until, test,
     test_mode: null or {until, words, next_step},
     pause: null or {reason, words, next_step, detail, since, until}, probed_at, probe_result,
     channels: [name], deliveries: {state: count}}.

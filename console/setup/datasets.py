@@ -146,6 +146,9 @@ def described(conn: psycopg.Connection[Any], dataset: Dataset) -> dict[str, Any]
         "send_phone": dataset.send_phone,
         "send_email": dataset.send_email,
         "limited_data_use": dataset.limited_data_use,
+        "attribution_days": dataset.attribution_days,
+        "consent": dataset.consent_policy,
+        "allow_zero_value": dataset.allow_zero_value,
         "test": dataset.is_test,
     }
 
@@ -215,7 +218,7 @@ def _auditable(value: Any) -> Any:
 
 
 #: Fields whose column has another name.
-_RENAMED = frozenset({"credential", "test", "unknown", "automatic", "regions"})
+_RENAMED = frozenset({"credential", "test", "unknown", "automatic", "regions", "consent"})
 
 
 def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,6 +226,7 @@ def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str
     columns["unknown_policy"] = said["unknown"]
     columns["automatic_policy"] = said["automatic"]
     columns["region_policy"] = said["regions"]
+    columns["consent_policy"] = said["consent"]
     columns["credential_id"] = credential_named(conn, said["credential"]).id if said["credential"] else None
     columns["is_test"] = said["test"]
     return columns

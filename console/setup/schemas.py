@@ -153,6 +153,9 @@ class _DatasetEntry(_Strict):
     send_phone = fields.Boolean(load_default=False)
     send_email = fields.Boolean(load_default=False)
     limited_data_use = fields.Nested(_LimitedDataUse, load_default=None, allow_none=True)
+    attribution_days = fields.Integer(load_default=28, strict=True, validate=validate.Range(min=1, max=365))
+    consent = fields.String(load_default="not_required", validate=validate.OneOf(["not_required", "required"]))
+    allow_zero_value = fields.Boolean(load_default=False)
     test = fields.Boolean(load_default=False)
 
 

@@ -3,15 +3,20 @@
 Every write after a claim is fenced by the lease token, so that a process that lost its lease changes nothing.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import set_json_loads
+
+_EXACT = partial(json.loads, parse_float=Decimal)
 
 
 class LostLease(Exception):
@@ -39,7 +44,11 @@ class ClaimedDelivery:
     #: Detected by Meta itself, and to be reported as such.
     automatic: bool
     #: Of the person, as their number tells; None: unknown.
-    country: str | None
+    country: str | None = None
+    #: Whether the person agreed to the use of their data for ads; None: never asked.
+    consent: bool | None = None
+    contents: list[dict[str, Any]] | None = None
+    custom_data: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +115,15 @@ def claim_deliveries(conn: psycopg.Connection[Any], *, token: UUID, lease_second
 def leased_deliveries(conn: psycopg.Connection[Any], token: UUID) -> list[ClaimedDelivery]:
     """The deliveries this lease holds, in the order they became due."""
     with conn.cursor(row_factory=class_row(ClaimedDelivery)) as cursor:
+        # Prices are exact: as floats they would be other numbers.
+        set_json_loads(_EXACT, cursor)
         cursor.execute(
             """
             select d.id, d.event_name, d.event_id, d.event_time, d.has_value, d.attempts, d.retries, d.not_received,
                    d.resent, d.batch_cap, t.click_id, c.value, c.currency, c.order_id,
-                   c.source = 'meta_automatic' as automatic, coalesce(r.country, p.country) as country
+                   c.source = 'meta_automatic' as automatic, coalesce(r.country, p.country) as country,
+                   case when r.id is null then p.consent else r.consent end as consent,
+                   c.contents, c.custom_data
             from deliveries d join conversions c on c.id = d.conversion_id
                  join contacts p on p.id = c.contact_id left join contacts r on r.id = p.merged_into
                  left join touchpoints t on t.id = c.touchpoint_id

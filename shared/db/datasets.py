@@ -54,6 +54,11 @@ class Dataset:
     send_email: bool
     #: Meta's codes of country and state; None: off.
     limited_data_use: dict[str, int] | None
+    #: How many days before a sale its ad click may lie.
+    attribution_days: int
+    #: required: only events of people who agreed are sent.
+    consent_policy: str
+    allow_zero_value: bool
 
 
 def profile_of(dataset: Dataset) -> DatasetProfile:
@@ -71,7 +76,8 @@ _COLUMNS = (
     " unknown_policy, automatic_policy, test_event_code, test_event_until,"
     " coalesce(test_event_until > now(), false) as test_mode, is_test, pause_reason, pause_detail, paused_at,"
     " nullif(paused_until, '9999-12-31') as paused_until, failures, pauses, probed_at,"
-    " probe_result, region_policy, restricted_countries, send_phone, send_email, limited_data_use"
+    " probe_result, region_policy, restricted_countries, send_phone, send_email, limited_data_use,"
+    " attribution_days, consent_policy, allow_zero_value"
 )
 
 
@@ -107,6 +113,7 @@ _CHANGEABLE = (
     "name", "meta_id", "kind", "profile", "waba_id", "page_id", "credential_id", "sending", "batch_max",
     "in_flight_max", "unknown_policy", "automatic_policy", "test_event_code", "test_event_until", "is_test",
     "region_policy", "restricted_countries", "send_phone", "send_email", "limited_data_use",
+    "attribution_days", "consent_policy", "allow_zero_value",
 )  # fmt: skip
 
 

@@ -48,7 +48,8 @@ def resolve_unknown(conn: psycopg.Connection[Any], ids: Sequence[int], resolutio
 def reinstate(conn: psycopg.Connection[Any], ids: Sequence[int], *, youngest_seconds: float) -> list[int]:
     """Lets rejected deliveries, and skipped ones whose reason may be gone, go again; the ids of those that do.
 
-    A skipped one needs its cause gone: a click id on its touchpoint, or its dataset switched on. One older than
+    A skipped one needs its cause gone: a click id on its touchpoint, its dataset switched on, the contact's consent. A
+    purchase that has no value yet stays, and so does one that may not be sent for want of consent. One older than
     `youngest_seconds` would be refused for its age and stays as it is, and so does one whose place another delivery
     of the same conversion key has taken.
     """
@@ -59,8 +60,13 @@ def reinstate(conn: psycopg.Connection[Any], ids: Sequence[int], *, youngest_sec
             select distinct on (d.dataset_id, d.event_name, d.business_key) d.id
             from deliveries d join conversions c on c.id = d.conversion_id join datasets s on s.id = d.dataset_id
                  left join touchpoints t on t.id = c.touchpoint_id
+                 join contacts p on p.id = c.contact_id left join contacts r on r.id = p.merged_into
             where d.id = any(%(ids)s) and s.sending <> 'off' and t.click_id is not null
-              and (d.state = 'rejected' or d.state = 'skipped' and d.reason in ('no_click_id', 'disabled'))
+              and (d.state = 'rejected'
+                   or d.state = 'skipped' and d.reason in ('no_click_id', 'disabled', 'unattributed', 'consent'))
+              and coalesce(case when r.id is null then p.consent else r.consent end,
+                           s.consent_policy = 'not_required')
+              and (d.has_value or d.event_name <> 'Purchase')
               and d.event_time > now() - make_interval(secs => %(youngest)s)
               and not exists (select from deliveries o where o.id <> d.id and o.dataset_id = d.dataset_id
                               and o.event_name = d.event_name and o.business_key = d.business_key
@@ -93,13 +99,19 @@ def why_they_stay(conn: psycopg.Connection[Any], ids: Sequence[int], *, youngest
                 select from deliveries o where o.id <> d.id and o.dataset_id = d.dataset_id
                 and o.event_name = d.event_name and o.business_key = d.business_key and o.state <> 'skipped')
                 then 'another_stands_for_it'
-            when d.state = 'skipped' and d.reason not in ('no_click_id', 'disabled') then 'cause_stands'
+            when d.state = 'skipped' and d.reason not in ('no_click_id', 'disabled', 'unattributed', 'consent')
+                then 'cause_stands'
+            when not coalesce(case when r.id is null then p.consent else r.consent end,
+                              s.consent_policy = 'not_required') then 'consent'
+            when d.event_name = 'Purchase' and not d.has_value then 'value_missing'
+            when c.touchpoint_id is null then 'unattributed'
             when t.click_id is null then 'no_click_id'
             when s.sending = 'off' then 'dataset_off'
             else 'changed_meanwhile'
         end
         from deliveries d join conversions c on c.id = d.conversion_id join datasets s on s.id = d.dataset_id
              left join touchpoints t on t.id = c.touchpoint_id
+             join contacts p on p.id = c.contact_id left join contacts r on r.id = p.merged_into
         where d.id = any(%(ids)s)
         """,
         {"ids": list(ids), "youngest": youngest_seconds},

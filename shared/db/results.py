@@ -43,7 +43,7 @@ class DeliveryRow:
     event_id: str
     event_time: datetime
     dataset: str
-    channel: str
+    channel: str | None
     value: Decimal | None
     currency: str | None
     attempts: int
@@ -67,7 +67,7 @@ select d.id, d.conversion_id, d.created_at, d.state, d.reason, d.event_name, d.e
 from deliveries d
 join datasets s on s.id = d.dataset_id
 join conversions c on c.id = d.conversion_id
-join channels ch on ch.id = c.channel_id
+left join channels ch on ch.id = c.channel_id
 """
 
 

@@ -60,7 +60,7 @@ class ConversionRow:
     """One conversion."""
 
     id: UUID
-    channel: str
+    channel: str | None
     event_name: str
     occurred_at: datetime
     value: Decimal | None
@@ -205,7 +205,7 @@ from touchpoints t
 _CONVERSION = """
 select c.id, ch.name as channel, c.event_name, c.occurred_at, c.value, c.currency, c.order_id, c.source,
        c.touchpoint_id, c.attribution, c.created_at, c.is_test
-from conversions c join channels ch on ch.id = c.channel_id
+from conversions c left join channels ch on ch.id = c.channel_id
 """
 _ATTEMPTS = """
 select a.delivery_id, a.number, a.request_id, a.started_at, a.finished_at, a.outcome, r.graph_version, r.events,

@@ -77,6 +77,9 @@ def test_a_dataset_shows_everything_it_was_given(cli: Cli) -> None:
         "send_phone": False,
         "send_email": False,
         "limited_data_use": None,
+        "attribution_days": 28,
+        "consent": "not_required",
+        "allow_zero_value": False,
         "test_event_code": None,
         "test_event_until": None,
         "test": False,
@@ -394,6 +397,13 @@ def test_what_a_dataset_may_send_of_people_is_set_and_shown(cli):
     cli("datasets", "set", "main", "--restricted-countries", "", "--limited-data-use", "", "--no-send-phone")
     shown = cli.json("datasets", "show", "main")
     assert (shown["restricted_countries"], shown["limited_data_use"], shown["send_phone"]) == (None, None, False)
+
+
+def test_how_a_dataset_takes_sales_is_set_and_shown(cli):
+    cli("datasets", "add", "main", "--meta-id", "1")
+    cli("datasets", "set", "main", "--attribution-days", "7", "--consent", "required", "--allow-zero-value")
+    shown = cli.json("datasets", "show", "main")
+    assert (shown["attribution_days"], shown["consent"], shown["allow_zero_value"]) == (7, "required", True)
 
 
 @pytest.mark.parametrize("wrong", ["1", "a:b", "1:5", "0:1000", "7:0"])

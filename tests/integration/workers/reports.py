@@ -48,7 +48,7 @@ def report(
         path=path,
         items=items,
         origin=origin,
-        **{key: value for key, value in changes.items() if key != "guarded"},
+        **{key: value for key, value in changes.items() if key not in ("guarded", "offer")},
     )
     with world.runtime.pool.connection() as conn:
         store_submissions(
@@ -57,6 +57,7 @@ def report(
             [submitted],
             now=server_time(conn),
             guarded=changes.get("guarded", False),
+            offer=changes.get("offer", lambda _conn, _happened: 0),
         )
     return world.rows("select * from submissions where webhook_id = %s order by id", request)
 

@@ -45,6 +45,8 @@ def a_dataset(**changes: Any) -> Dataset:
         "test_event_code": None, "test_event_until": None, "test_mode": False, "is_test": False, "pause_reason": None,
         "pause_detail": None, "paused_at": None, "paused_until": None, "failures": 0, "pauses": 0, "probed_at": None,
         "probe_result": "ok", "region_policy": "send", "restricted_countries": None, "send_phone": False,
+        "attribution_days": 28,
+        "consent_policy": "not_required", "allow_zero_value": False,
         "send_email": False, "limited_data_use": None,
     }  # fmt: skip
     return Dataset(**values | changes)
