@@ -40,6 +40,7 @@ status: $(STAMP) ## Says how the running stack is
 	@$(BIN)/ctwa status
 
 test: $(STAMP) ## Runs the tests: unit, fuzz and integration side by side, then the whole stack and faults
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || echo "No Chromium here (apt-get install chromium): tests that look at pages are skipped."
 	@$(BIN)/python -m pytest -q tests/unit tests/fuzz tests/integration -n auto --maxprocesses 4 --dist loadfile
 	@$(BIN)/python -m pytest -q tests/e2e tests/faults
 

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from redis import Redis
 
 #: Names of this machine, which nobody else can listen to.
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class SettingsError(Exception):

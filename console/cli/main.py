@@ -21,6 +21,7 @@ COMMANDS = {
     "credentials": "console.cli.credentials:credentials",
     "datasets": "console.cli.datasets:datasets",
     "channels": "console.cli.channels:channels",
+    "users": "console.cli.users:users",
     "apply": "console.cli.apply:apply",
     "send-sample": "console.cli.samples:send_sample",
     "parse": "console.cli.parse:parse",

@@ -44,7 +44,8 @@ def up(ctx: click.Context, /, own_state_dir: Path | None, detach: bool, as_json:
     With DATABASE_URL or REDIS_URL set, those servers are used; otherwise embedded ones are started. Demo datasets,
     and a demo channel for each provider, are added where they are missing. Ctrl-C stops it all.
 
-    JSON: {state_dir, pid, urls, addresses, flower: {user, password}, channels: [{name, provider, webhook_url}]}.
+    JSON: {state_dir, pid, urls, addresses, first_owner_url, flower: {user, password}, channels: [{name, provider,
+    webhook_url}]}.
     """
     state_dir = _chosen(ctx, own_state_dir)
     if running := read_stack(state_dir):
@@ -115,6 +116,9 @@ def _show(stack: Stack, *, as_json: bool) -> None:
     click.echo("\nAddresses")
     print_fields({**seen["addresses"], **pages}, indent=2)
     click.echo(f"  (Flower asks for user {flower['user']}, password {flower['password']})")
+    if seen["first_owner_url"]:
+        click.echo("  (The console has no user yet. Make yourself its owner, once, within a day:")
+        click.echo(f"   {seen['first_owner_url']})")
     print_fields(metrics, indent=2)
     print_fields({"logs": seen["logs"]}, indent=2)
     click.echo("\nDemo channels")

@@ -95,7 +95,7 @@ def accept_as(conn: psycopg.Connection[Any], token: str, *, user_id: int, email:
     if link.kind != "invitation" or link.email != normal_email(email):
         raise InvalidError(N_("This invitation is for another address. Log in with that one."))
     if link.workspace is None:
-        users.set_owner_everywhere(conn, user_id)
+        users.set_owner_everywhere(conn, user_id, everywhere=True)
     _join(conn, link, user_id)
     return link
 

@@ -30,7 +30,7 @@ def check_password(password: str, *, email: str) -> None:
     if len(password) > LONGEST:
         raise InvalidError(N_("Choose a password of at most 256 characters."))
     plain = password.casefold()
-    left = plain.replace(email.partition("@")[0].casefold(), "") if email else plain
+    left = plain.replace(email, "").replace(email.partition("@")[0], "") if email else plain
     for word in _KNOWN:
         left = left.replace(word, "")
     if len(set(left)) < 5:

@@ -62,6 +62,27 @@ def change_role(conn: psycopg.Connection[Any], *, user_id: int, workspace: str, 
     _record(conn, actor, "role changed", user_id, workspace, role=role)
 
 
+def grant(conn: psycopg.Connection[Any], *, user_id: int, workspace: str | None, role: Role, actor: str) -> None:
+    """Makes a person this in a workspace, or without one owner everywhere; their sessions end. For the command line.
+
+    Raises ConflictError when nobody else would own everything, or the workspace.
+    """
+    user = users.user_by_id(conn, user_id)
+    assert user is not None
+    if workspace is None:
+        users.set_owner_everywhere(conn, user_id, everywhere=True)
+    else:
+        if role is not Role.OWNER:
+            _keep_an_owner(conn, user, workspace)
+        if user.owner_everywhere:
+            if users.others_own_everything(conn, user_id) == 0:
+                raise ConflictError(N_("Nobody else owns everything. Make somebody else an owner of everything first."))
+            users.set_owner_everywhere(conn, user_id, everywhere=False)
+        memberships.set_role(conn, user_id, workspace, role)
+    user_sessions.end_sessions(conn, user_id)
+    _record(conn, actor, "role changed", user_id, workspace, role=role if workspace else "owner everywhere")
+
+
 def remove(conn: psycopg.Connection[Any], *, user_id: int, workspace: str, actor: str) -> None:
     """Takes a member out of the workspace and ends their sessions. Raises ConflictError for the last owner."""
     user = _member(conn, user_id, workspace)

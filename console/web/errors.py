@@ -6,12 +6,12 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 import psycopg
-from flask import Flask, flash, g, redirect, render_template, request, url_for
+from flask import Flask, Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
 from psycopg_pool import PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from console.errors import ConflictError, ConsoleError, NotFoundError, UnavailableError
 from shared.logs import get_logger
@@ -57,6 +57,11 @@ def install(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def form(error: CSRFError) -> ResponseReturnValue:
         return _page(400, *_FORM)
+
+    @app.errorhandler(SecurityError)
+    def other_name(error: SecurityError) -> ResponseReturnValue:
+        # Without a host that is ours no page of ours can be addressed.
+        return Response("This console is served under the name in CONSOLE_URL only.\n", 400, content_type="text/plain")
 
     @app.errorhandler(HTTPException)
     def known(error: HTTPException) -> ResponseReturnValue:

@@ -31,7 +31,7 @@ class Runtime:
         self.scheme = parts.scheme
         host = parts.hostname or ""
         #: Names that a request may be for; a page opened under any other name is somebody else's.
-        self.hosts = [f"[{name}]" if ":" in name else name for name in (LOOPBACK if host in LOOPBACK else (host,))]
+        self.hosts = list(LOOPBACK if host in LOOPBACK else (host,))
 
     @property
     def secure(self) -> bool:

@@ -34,6 +34,7 @@ def install(app: Flask, runtime: Runtime) -> None:
         WTF_CSRF_SSL_STRICT=False,
     )
     app.before_request(lambda: _check_origin(runtime.scheme))
+    app.before_request(_check_text)
     csrf.init_app(app)
 
     @app.after_request
@@ -45,6 +46,12 @@ def install(app: Flask, runtime: Runtime) -> None:
         if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _check_text() -> None:
+    """Postgres takes no NUL in a text, and nobody types one."""
+    if any("\0" in text for texts in request.values.listvalues() for text in texts) or "\0" in request.path:
+        abort(400)
 
 
 def _check_origin(scheme: str) -> None:

@@ -127,9 +127,20 @@ def set_disabled(conn: psycopg.Connection[Any], user_id: int, *, disabled: bool)
     conn.execute("update users set disabled_at = case when %s then now() end where id = %s", [disabled, user_id])
 
 
-def set_owner_everywhere(conn: psycopg.Connection[Any], user_id: int) -> None:
-    """Makes a person owner of every workspace, of those to come, and of what belongs to none."""
-    conn.execute("update users set owner_everywhere = true where id = %s", [user_id])
+def set_owner_everywhere(conn: psycopg.Connection[Any], user_id: int, *, everywhere: bool) -> None:
+    """Makes a person owner of every workspace, of those to come, and of what belongs to none; or takes that back."""
+    conn.execute("update users set owner_everywhere = %s where id = %s", [everywhere, user_id])
+
+
+def others_own_everything(conn: psycopg.Connection[Any], user_id: int) -> int:
+    """How many others own everything and can log in."""
+    row = conn.execute(
+        "select count(*) from users where owner_everywhere and disabled_at is null and password_hash is not null"
+        " and id <> %s",
+        [user_id],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def set_totp_secret(conn: psycopg.Connection[Any], user_id: int, sealed: bytes | None) -> None:

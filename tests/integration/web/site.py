@@ -33,7 +33,7 @@ class Browser:
         self.csrf = ""
 
     def get(self, path: str, **more: Any) -> TestResponse:
-        response = self.client.get(path, base_url=CONSOLE_URL, **more)
+        response = self.client.get(path, base_url=CONSOLE_URL, buffered=True, **more)
         if found := _TOKEN.search(response.get_data(as_text=True)):
             self.csrf = found[1]
         return response
