@@ -134,11 +134,11 @@ def _release(runtime: Runtime, token: UUID) -> None:
 def _claim(runtime: Runtime, token: UUID, *, days: int, crashed_first: bool) -> list[ClaimedWebhook]:
     seconds = runtime.settings.intake_lease_seconds
     with runtime.pool.connection() as conn:
-        crashed = claim_crashed_webhooks(conn, token=token, lease_seconds=seconds) if crashed_first else []
+        crashed = claim_crashed_webhooks(conn, token=token, lease_seconds=seconds, days=days) if crashed_first else []
         return (
             crashed
             or claim_webhooks(conn, token=token, lease_seconds=seconds, days=days)
-            or claim_crashed_webhooks(conn, token=token, lease_seconds=seconds)
+            or claim_crashed_webhooks(conn, token=token, lease_seconds=seconds, days=days)
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -96,8 +96,9 @@ union all select 'import', id from workspaces
 
 # Senders in random order, a few rows of each: a flood of one of them costs the others nothing. `before` is what the
 # rows before this one weigh: a batch is read into memory, and a request of the API holds hundreds of items where a
-# provider's has one message, each of which is more work. The bounds of time leave all other days out. A join with
-# `taken` would look cheaper by reading whole days.
+# provider's has one message, each of which is more work. Bounds of time leave all other days out; planning for each of
+# forty would cost ten times what claiming does, so they are values. A join with `taken` would look cheaper by reading
+# whole days.
 _CLAIM = f"""
 with picked as materialized (
     select w.received_at, w.id, w.body_bytes * case when c.source = 'channel' then 1 else 20 end as body_bytes
@@ -105,7 +106,7 @@ with picked as materialized (
     cross join lateral (
         select received_at, id, body_bytes from webhooks
         where source = c.source and source_id = c.id and state = 'new' and crashes = 0
-          and received_at > now() - make_interval(days => %(days)s)
+          and received_at between %(since)s and %(until)s
         order by received_at, id limit %(each)s for update skip locked
     ) w
     limit %(limit)s
@@ -116,25 +117,28 @@ with picked as materialized (
     select received_at, id from weighed where before + body_bytes <= greatest(%(bytes)s, body_bytes)
 )
 update webhooks w set state = 'claimed', lease_token = %(token)s, lease_until = now() + make_interval(secs => %(lease)s)
-where w.id = any(array(select id from taken))
+where w.id = any(array(select id from taken)) and w.received_at between %(since)s and %(until)s
   and w.received_at between (select min(received_at) from taken) and (select max(received_at) from taken)
 returning w.id, w.received_at, w.source, w.source_id, w.method, w.path, w.query, w.headers, w.body, w.crashes
 """
 
 _CLAIM_CRASHED = """
 with head as (
-    select received_at, id, batch_cap from webhooks where state = 'new' and crashes > 0
+    select received_at, id, batch_cap from webhooks
+    where state = 'new' and crashes > 0 and received_at between %(since)s and %(until)s
     order by received_at, id limit 1
 ), near as (
-    select received_at, id, batch_cap from webhooks where state = 'new' and crashes > 0
+    select received_at, id, batch_cap from webhooks
+    where state = 'new' and crashes > 0 and received_at between %(since)s and %(until)s
     order by received_at, id limit 200
 ), picked as materialized (
     select w.received_at, w.id from webhooks w join near n using (received_at, id), head h
-    where n.batch_cap = h.batch_cap and w.state = 'new'
+    where n.batch_cap = h.batch_cap and w.state = 'new' and w.received_at between %(since)s and %(until)s
     order by w.received_at, w.id limit (select batch_cap from head) for update of w skip locked
 )
 update webhooks w set state = 'claimed', lease_token = %(token)s, lease_until = now() + make_interval(secs => %(lease)s)
-from picked p where w.received_at = p.received_at and w.id = p.id
+from picked p
+where w.received_at = p.received_at and w.id = p.id and w.received_at between %(since)s and %(until)s
 returning w.id, w.received_at, w.source, w.source_id, w.method, w.path, w.query, w.headers, w.body, w.crashes
 """
 
@@ -153,7 +157,8 @@ def claim_webhooks(
 
     Together they have at most `most_bytes`, unless the first one alone has more.
 
-    `days` bounds how far back it looks, so that it touches few partitions; the sweeper looks further back.
+    `days` bounds how far it looks, to both sides of this machine's clock, so that it touches few partitions; the
+    sweeper looks further.
     """
     with conn.cursor(row_factory=class_row(ClaimedWebhook)) as cursor:
         cursor.execute(
@@ -163,18 +168,25 @@ def claim_webhooks(
                 "lease": lease_seconds,
                 "limit": limit,
                 "each": each,
-                "days": days,
                 "bytes": most_bytes,
+                **_around_now(days),
             },
         )
         return sorted(cursor.fetchall(), key=lambda webhook: (webhook.received_at, webhook.id))
 
 
-def claim_crashed_webhooks(conn: psycopg.Connection[Any], *, token: UUID, lease_seconds: int) -> list[ClaimedWebhook]:
+def claim_crashed_webhooks(
+    conn: psycopg.Connection[Any], *, token: UUID, lease_seconds: int, days: int = 3
+) -> list[ClaimedWebhook]:
     """Leases requests whose intake died before, in batches that halve each time until the culprit stands alone."""
     with conn.cursor(row_factory=class_row(ClaimedWebhook)) as cursor:
-        cursor.execute(_CLAIM_CRASHED, {"token": token, "lease": lease_seconds})
+        cursor.execute(_CLAIM_CRASHED, {"token": token, "lease": lease_seconds, **_around_now(days)})
         return sorted(cursor.fetchall(), key=lambda webhook: (webhook.received_at, webhook.id))
+
+
+def _around_now(days: int) -> dict[str, datetime]:
+    now, span = datetime.now(UTC), timedelta(days=days)
+    return {"since": now - span, "until": now + span}
 
 
 def finish_webhooks(conn: psycopg.Connection[Any], token: UUID, results: Sequence[IntakeResult]) -> int:
@@ -187,6 +199,7 @@ def finish_webhooks(conn: psycopg.Connection[Any], token: UUID, results: Sequenc
         from unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::integer[], %s::integer[], %s::integer[], %s::jsonb[],
                     %s::text[]) as r (id, received_at, state, messages, automatic_events, duplicates, ignored, reason)
         where w.received_at = r.received_at and w.id = r.id and w.state = 'claimed' and w.lease_token = %s
+          and w.received_at between %s and %s  -- as values: so planning leaves all other days out
         """,
         [
             [result.id for result in results],
@@ -198,6 +211,8 @@ def finish_webhooks(conn: psycopg.Connection[Any], token: UUID, results: Sequenc
             [Jsonb(result.ignored or {}) for result in results],
             [result.reason for result in results],
             token,
+            min(result.received_at for result in results),
+            max(result.received_at for result in results),
         ],
     )
     return cursor.rowcount

@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from shared.logs import configure_logs
 from tests.bench.facts import machine, moment
 from tests.bench.parts import PARTS
 from tests.bench.report import print_found, write_page
@@ -19,6 +20,7 @@ USUAL = ("acknowledge", "end-to-end", "adapters", "footprint")
 def main() -> int:
     """Runs the parts and, unless it was quick, keeps what they found; 0 when every target is met."""
     asked = _arguments()
+    configure_logs("bench", log_format="json", level="warning")
     results = load()
     if asked.render:
         write_page(PARTS, results)

@@ -99,14 +99,14 @@ _WAITING: LiteralString = """
 with born as (
     insert into conversions (id, workspace, contact_id, channel_id, event_name, occurred_at, source, touchpoint_id,
                              attribution, business_key)
-    select gen_random_uuid(), 'default', n, %(channel)s, 'QualifiedLead', now() - interval '1 minute', 'message', n,
+    select gen_random_uuid(), 'default', n, %(channel)s, 'Lead', now() - interval '1 minute', 'message', n,
            'click_id', 'waiting:' || %(dataset)s || ':' || n
     from generate_series(%(first)s::bigint, %(last)s::bigint) n
     returning id, business_key, occurred_at
 )
 insert into deliveries (conversion_id, dataset_id, event_name, business_key, event_id, event_time, state,
                         next_attempt_at)
-select id, %(dataset)s, 'QualifiedLead', business_key, business_key, occurred_at, 'pending', now() - interval '1 second'
+select id, %(dataset)s, 'Lead', business_key, business_key, occurred_at, 'pending', now() - interval '1 second'
 from born
 """
 

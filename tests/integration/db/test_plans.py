@@ -3,9 +3,7 @@
 The statements are the product's own, run by its own functions; Postgres (auto_explain) says how it ran each.
 """
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,39 +14,13 @@ import pytest
 from shared.db import claims, contacts, conversions, deliveries, messages, repairs, requests, results, webhooks
 from shared.ids import uuid7
 from tests.bench.fill import BIG, Places, add_waiting, analyse, fill
+from tests.bench.plans import watched
 from tests.conftest import with_database
 from tests.integration.db.makers import add_channel, add_dataset
 
 ROWS = 20_000
 WAITING = 3_000
 Conn = psycopg.Connection[Any]
-
-
-@dataclass
-class Plans:
-    """What Postgres said of each statement: the nodes of its plan."""
-
-    found: list[dict[str, Any]] = field(default_factory=list)
-
-    def take(self, notice: psycopg.errors.Diagnostic) -> None:
-        text = notice.message_primary or ""
-        if "plan:" in text:
-            self.found.append(json.loads(text.partition("plan:")[2]))
-
-    def whole_tables_read(self, large: set[str]) -> list[str]:
-        """Large tables, and partitions of them, that were read from end to end, with the statement."""
-        return [
-            f"{node['Relation Name']} by: {' '.join(plan['Query Text'].split())[:200]}"
-            for plan in self.found
-            for node in _nodes(plan["Plan"])
-            if node["Node Type"] in ("Seq Scan", "Parallel Seq Scan") and node["Relation Name"] in large
-        ]
-
-
-def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for below in node.get("Plans", []):
-        yield from _nodes(below)
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +182,8 @@ HOT: dict[str, Callable[[Conn, Places], None]] = {
 }
 
 
-def _watched(url: str, work: Callable[[Conn], object]) -> list[str]:
+def _read_whole(url: str, work: Callable[[Conn], object]) -> list[str]:
     """Runs `work` and rolls it back; what it read from end to end. Days without rows don't count."""
-    plans = Plans()
     with psycopg.connect(url) as conn:
         large = {
             name
@@ -222,16 +193,8 @@ def _watched(url: str, work: Callable[[Conn], object]) -> list[str]:
             if name.startswith(BIG)
         }
         assert len(large) > len(BIG)
-        conn.execute("load 'auto_explain'")
-        for setting in (
-            "log_min_duration = 0",
-            "log_format = json",
-            "log_level = notice",
-            "log_nested_statements = on",
-        ):
-            conn.execute(f"set auto_explain.{setting}")
-        conn.add_notice_handler(plans.take)
-        work(conn)
+        with watched(conn) as plans:
+            work(conn)
         conn.rollback()
     assert plans.found, "auto_explain said nothing"
     return plans.whole_tables_read(large)
@@ -240,9 +203,9 @@ def _watched(url: str, work: Callable[[Conn], object]) -> list[str]:
 @pytest.mark.parametrize("name", HOT)
 def test_no_hot_statement_reads_a_big_table_from_end_to_end(filled: tuple[str, Places], name: str) -> None:
     url, places = filled
-    assert _watched(url, lambda conn: HOT[name](conn, places)) == []
+    assert _read_whole(url, lambda conn: HOT[name](conn, places)) == []
 
 
 def test_a_statement_that_reads_a_whole_table_is_found(filled: tuple[str, Places]) -> None:
-    found = _watched(filled[0], lambda conn: conn.execute("select count(*) from messages where kind = 'sticker'"))
+    found = _read_whole(filled[0], lambda conn: conn.execute("select count(*) from messages where kind = 'sticker'"))
     assert [text.partition(" ")[0] for text in found] == ["messages"]
