@@ -102,12 +102,13 @@ def _row_id(found: Trace) -> object:
 
 def _webhook(conn: psycopg.Connection[Any], message: MessageRow) -> dict[str, Any]:
     webhook = webhook_by_id(conn, message.webhook_id)
+    erased_at = webhook.erased_at if webhook else None
     return {
         "id": message.webhook_id,
         "received_at": message.webhook_received_at,
         "state": webhook.state if webhook else None,
-        "body": "kept" if webhook else "deleted",
-        "body_deleted_at": None if webhook else day_dropped_at(conn, message.webhook_received_at),
+        "body": "erased" if erased_at else "kept" if webhook else "deleted",
+        "body_deleted_at": erased_at if webhook else day_dropped_at(conn, message.webhook_received_at),
     }
 
 

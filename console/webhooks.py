@@ -53,14 +53,17 @@ def describe_webhook(webhook: WebhookRow) -> dict[str, Any]:
             for code, count in sorted((webhook.ignored or {}).items())
         ],
         "finished_at": webhook.finished_at,
+        "erased_at": webhook.erased_at,
     }
 
 
 def open_body(conn: psycopg.Connection[Any], ring: KeyRing, webhook: WebhookRow, *, actor: str) -> Any:
     """A webhook's body without secrets and pictures: parsed if it can be, else as text. The audit log keeps who asked.
 
-    Raises CannotDecrypt.
+    Raises CannotDecrypt, and NotFoundError when the body was deleted.
     """
+    if webhook.erased_at is not None:
+        raise NotFoundError("Its body was deleted, since somebody in it was erased at their request.")
     audit.record(conn, actor=actor, action="webhook.body", subject=f"webhook:{webhook.id}")
     return readable_body(ring.open(webhook_body(conn, webhook)), webhook.headers.get("content-type", ""))
 

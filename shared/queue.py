@@ -25,17 +25,24 @@ EXPIRES_SECONDS = 60
 
 
 class Work(StrEnum):
-    """What can be rung for. The value is the queue; the task's name is in TASKS."""
+    """What can be rung for. The task's name is in TASKS."""
 
     INTAKE = "intake"
     SENDING = "sending"
     UPKEEP = "upkeep"
+    ERASING = "erasing"
+
+    @property
+    def queue(self) -> str:
+        """The queue it is rung for in: what is rare and may take long shares that of upkeep."""
+        return "upkeep" if self is Work.ERASING else self.value
 
 
 TASKS = {
     Work.INTAKE: "intake.drain",
     Work.SENDING: "sending.drain",
     Work.UPKEEP: "upkeep.prune",
+    Work.ERASING: "erasing.drain",
 }
 
 
@@ -59,7 +66,7 @@ def make_celery(redis_url: str, *, current: bool = True) -> Celery:
         task_publish_retry=False,
         task_create_missing_queues=True,
         task_default_queue=Work.UPKEEP.value,
-        task_routes={name: {"queue": work.value} for work, name in TASKS.items()},
+        task_routes={name: {"queue": work.queue} for work, name in TASKS.items()},
         broker_transport_options={
             "visibility_timeout": 300,
             "socket_timeout": 5,
@@ -129,7 +136,7 @@ class Bell:
         try:
             if not self._redis.set(_key(work), "1", nx=True, ex=RING_SECONDS):
                 return True
-            self._celery.send_task(TASKS[work], queue=work.value, expires=EXPIRES_SECONDS, retry=False)
+            self._celery.send_task(TASKS[work], queue=work.queue, expires=EXPIRES_SECONDS, retry=False)
         except (RedisError, OperationalError, OSError) as error:
             self._resting_until = self._monotonic() + REST_SECONDS
             log.warning("bell not rung, the sweeper will find the work", work=work.value, error=type(error).__name__)

@@ -13,7 +13,7 @@ PROBE_TASK = "upkeep.probe"
 
 def _every(seconds: int, task: str, work: Work) -> dict[str, Any]:
     """One entry. A tick that nobody took before the next one is dropped."""
-    return {"task": task, "schedule": seconds, "options": {"queue": work.value, "expires": seconds}}
+    return {"task": task, "schedule": seconds, "options": {"queue": work.queue, "expires": seconds}}
 
 
 CALENDAR = {

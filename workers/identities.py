@@ -6,6 +6,7 @@ people: a number that comes with a new BSUID has changed hands, and moves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -24,11 +25,12 @@ from shared.db.contacts import (
     move_identity,
     set_countries,
 )
+from shared.db.tombstones import erased_names
 from shared.domain.messages import Message
-from shared.domain.phones import canonical_phone
 from shared.domain.regions import country_of
 from shared.domain.submissions import Person
 from shared.logs import get_logger
+from shared.naming import compared_form
 
 log = get_logger(__name__)
 
@@ -74,6 +76,23 @@ class Identities:
     def __init__(self, secret_ring: KeyRing, hash_ring: HashRing) -> None:
         self._secret_ring = secret_ring
         self._hash_ring = hash_ring
+
+    @property
+    def hash_ring(self) -> HashRing:
+        """The ring that names are hashed under."""
+        return self._hash_ring
+
+    def erased(self, conn: psycopg.Connection[Any], senders: Sequence[tuple[Sender, datetime]]) -> list[bool]:
+        """Whether each sender, with the time of what they wrote, was erased after that: then it is never read in.
+
+        What somebody writes after they were erased makes a new contact.
+        """
+        keys = [[key for name in self._names(sender) for key in name.keys] for sender, _ in senders]
+        erased_at = erased_names(conn, [key for some in keys for key in some])
+        return [
+            any(key in erased_at and at <= erased_at[key] for key in some)
+            for some, (_, at) in zip(keys, senders, strict=True)
+        ]
 
     def resolve(
         self, conn: psycopg.Connection[Any], senders: Sequence[Sender], *, merged: set[int] | None = None
@@ -140,7 +159,7 @@ class Identities:
         for kind in KINDS:
             value = getattr(sender.message, kind, None)
             if value:
-                compared = _compared(kind, value)
+                compared = compared_form(kind, value)
                 candidates = self._hash_ring.candidates(kind, compared)
                 found.append(_Name(kind, value, compared, [(sender.workspace, kind, one.digest) for one in candidates]))
         if not found:
@@ -181,13 +200,6 @@ def _known_contact(names: Sequence[_Name], owners: dict[IdentityKey, int], certa
         if owner is not None:
             return None if names[0].kind == "bsuid" and name.kind != "bsuid" and owner in certain else owner
     return None
-
-
-def _compared(kind: str, value: str) -> str:
-    """The form of a name that is hashed: one number or address, however it is written."""
-    if kind == "phone":
-        return canonical_phone(value)
-    return value.strip().casefold() if kind == "email" else value
 
 
 def _unite(

@@ -14,6 +14,7 @@ from psycopg.errors import DataError, DeadlockDetected, IntegrityError, Serializ
 from shared.crypto import CannotDecrypt, KeyRing
 from shared.db.channels import IntakeChannel, intake_channels
 from shared.db.messages import KnownMessage, MessageKey, NewMessage, known_messages, upsert_messages
+from shared.db.persons import erased_among
 from shared.db.pool import server_time
 from shared.db.submissions import Reporter, reporters
 from shared.db.webhooks import (
@@ -24,6 +25,7 @@ from shared.db.webhooks import (
     finish_webhooks,
     release_webhooks,
 )
+from shared.db.wiping import delete_bodies
 from shared.domain.attribution import message_time
 from shared.domain.messages import Message, MessageClass
 from shared.logs import get_logger
@@ -228,11 +230,16 @@ def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Seq
     Returns how many deliveries are ready to be sent.
     """
     found = _best_of_each(read)
+    erased = _of_erased_people(runtime, conn, found)
+    found = {key: one for key, one in found.items() if key not in erased}
     known = known_messages(conn, found)
     fresh = {key: one for key, one in found.items() if _says_more(one[1], known.get(key))}
     merged: set[int] = set()
     contacts = _contacts(runtime, conn, fresh, known, merged)
     rows = upsert_messages(conn, [_row(one, contacts[key]) for key, one in fresh.items()])
+    if erased_among(conn, contacts.values()):
+        # Between our look and our write; the message's own lock on the contact has waited for it. The next try knows.
+        raise SerializationFailure("somebody was erased meanwhile")
     ads = [
         _ad_message(row_id, contacts[key], *fresh[key])
         for key, row_id in rows.items()
@@ -257,12 +264,31 @@ def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Seq
     results = [
         _request_result(one.webhook, one.submitted, settled)
         if one.submitted
-        else _result(one, found, rows, unknown[one.webhook.id])
+        else _result(one, found, rows, unknown[one.webhook.id], erased)
         for one in read
     ]
     finish_webhooks(conn, token, results)
+    delete_bodies(
+        conn,
+        [(one.received_at, one.id) for one in results if "erased" in (one.ignored or {}) or one.id in settled.erased],
+    )
     _count(read, results, [fresh[key][1] for key in rows])
     return ready
+
+
+def _of_erased_people(
+    runtime: Runtime, conn: psycopg.Connection[Any], found: dict[MessageKey, tuple[ReadWebhook, Message]]
+) -> set[MessageKey]:
+    """The messages of people who were erased after they had written them."""
+    if not found:
+        return set()
+    senders = []
+    for read, message in found.values():
+        assert read.channel is not None
+        sender = Sender(workspace=read.channel.workspace, is_test=read.channel.is_test, message=message)
+        senders.append((sender, message_time(message.sent_at, read.webhook.received_at)))
+    erased = runtime.identities.erased(conn, senders)
+    return {key for key, is_erased in zip(found, erased, strict=True) if is_erased}
 
 
 def _best_of_each(read: Sequence[ReadWebhook]) -> dict[MessageKey, tuple[ReadWebhook, Message]]:
@@ -344,12 +370,15 @@ def _result(
     found: dict[MessageKey, tuple[ReadWebhook, Message]],
     rows: dict[MessageKey, int],
     unknown_messages: int,
+    erased: set[MessageKey],
 ) -> IntakeResult:
     """What is written on the webhook: how many messages it held, and how many of them were known already."""
     webhook = one.webhook
     if one.parsed is None:
         return IntakeResult(id=webhook.id, received_at=webhook.received_at, state="rejected", reason=one.reason)
-    keys = [(webhook.source_id, message.message_id) for message in one.parsed.messages]
+    all_keys = [(webhook.source_id, message.message_id) for message in one.parsed.messages]
+    keys = [key for key in all_keys if key not in erased]
+    counts = {"unknown_message": unknown_messages, "erased": len(all_keys) - len(keys)}
     fresh = sum(key in rows and found[key][0] is one for key in keys)
     return IntakeResult(
         id=webhook.id,
@@ -358,7 +387,7 @@ def _result(
         messages=len(keys),
         automatic_events=len(one.parsed.automatic_events),
         duplicates=len(keys) - fresh,
-        ignored={**one.parsed.ignored, **({"unknown_message": unknown_messages} if unknown_messages else {})},
+        ignored={**one.parsed.ignored, **{reason: count for reason, count in counts.items() if count}},
     )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
 from shared.db.contacts import contacts_in, insert_contacts
 from shared.db.conversions import contact_that_waits
+from shared.db.persons import erased_among
 from shared.db.touchpoints import contacts_of_clicks
 from shared.domain.attribution import hash_click_id
 from shared.domain.submissions import Person
@@ -21,6 +23,8 @@ class Subject:
     workspace: str
     is_test: bool
     person: Person
+    #: When what was reported of them happened.
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def find_people(conn: psycopg.Connection[Any], identities: Identities, subjects:
 
     Our own id decides, then a known name, then the click id. An unknown phone, BSUID or e-mail becomes a contact; an
     unknown click id alone a contact without a name, until that click's message comes. Names that nobody has yet are
-    added to the contact that was found.
+    added to the contact that was found. Somebody who was erased after what was reported of them stays nobody.
     """
     own_ids = [(one.workspace, one.person.contact_id) for one in subjects if one.person.contact_id is not None]
     by_id = contacts_in(conn, [workspace for workspace, _ in own_ids], [contact for _, contact in own_ids])
@@ -46,7 +50,8 @@ def find_people(conn: psycopg.Connection[Any], identities: Identities, subjects:
     }
     by_click = contacts_of_clicks(conn, list(clicks)) if clicks else {}
     shown = [by_id.get((one.workspace, one.person.contact_id or 0)) for one in subjects]
-    named = [place for place, one in enumerate(subjects) if _has_name(one.person)]
+    gone = _erased(conn, identities, subjects)
+    named = [place for place, one in enumerate(subjects) if _has_name(one.person) and place not in gone]
     known = identities.known(conn, [_sender(subjects[place], None) for place in named])
     for place, contact in zip(named, known, strict=True):
         shown[place] = shown[place] or contact
@@ -56,16 +61,29 @@ def find_people(conn: psycopg.Connection[Any], identities: Identities, subjects:
     resolved = identities.resolve(conn, [_sender(subjects[place], shown[place]) for place in named]) if named else []
     for place, contact in zip(named, resolved, strict=True):
         shown[place] = contact
-    _make_nameless(conn, subjects, shown)
-    return [_found(one, contact) for one, contact in zip(subjects, shown, strict=True)]
+    _make_nameless(conn, subjects, shown, gone)
+    erased = erased_among(conn, [contact for contact in shown if contact is not None])
+    return [
+        Found(None, reason="erased") if place in gone or shown[place] in erased else _found(one, shown[place])
+        for place, one in enumerate(subjects)
+    ]
 
 
-def _make_nameless(conn: psycopg.Connection[Any], subjects: Sequence[Subject], shown: list[int | None]) -> None:
+def _erased(conn: psycopg.Connection[Any], identities: Identities, subjects: Sequence[Subject]) -> set[int]:
+    """The places of those who were erased after what was reported of them."""
+    places = [place for place, one in enumerate(subjects) if _has_name(one.person)]
+    erased = identities.erased(conn, [(_sender(subjects[place], None), subjects[place].at) for place in places])
+    return {place for place, is_erased in zip(places, erased, strict=True) if is_erased}
+
+
+def _make_nameless(
+    conn: psycopg.Connection[Any], subjects: Sequence[Subject], shown: list[int | None], gone: set[int]
+) -> None:
     """A contact for each click id that nobody has brought yet; the same for all that name it."""
     made: dict[tuple[str, str], int] = {}
     for place, one in enumerate(subjects):
         click_id = one.person.click_id
-        if shown[place] is None and click_id is not None:
+        if shown[place] is None and click_id is not None and place not in gone:
             key = (one.workspace, hash_click_id(click_id))
             if key not in made:
                 waiting = contact_that_waits(conn, *key)

@@ -193,6 +193,8 @@ def _build(claim: Claim, profile: DatasetProfile) -> tuple[Part, list[Outcome]]:
 
 def _withheld(delivery: ClaimedDelivery, dataset: Dataset) -> str | None:
     """The reason why it must not go after all; policies may have changed since it was born."""
+    if delivery.erased:
+        return "erased"
     if not region_allowed(delivery.country, policy=dataset.region_policy, restricted=dataset.restricted_countries):
         return "region"
     if not consented(delivery.consent, policy=dataset.consent_policy):

@@ -3,7 +3,7 @@
 No item is lost: what can't be used is kept as refused, with the reason in words.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -105,6 +105,8 @@ class Settled:
 
     ready: int = 0
     duplicates: Mapping[UUID, int] = field(default_factory=dict)
+    #: Requests in which somebody stands who has been erased.
+    erased: Collection[UUID] = ()
 
 
 def store_submissions(
@@ -125,7 +127,15 @@ def store_submissions(
     known = settled_submissions(conn, [one.webhook_id for one in requests])
     entries, ends = _entries(requests, known)
     channels = workspace_channels(conn, sorted({one.reporter.workspace for one in requests}))
-    subjects = [Subject(workspace=one.workspace, is_test=one.is_test, person=one.item.person) for one in entries]
+    subjects = [
+        Subject(
+            workspace=one.workspace,
+            is_test=one.is_test,
+            person=one.item.person,
+            at=min(one.item.occurred_at, one.submitted.received_at),
+        )
+        for one in entries
+    ]
     for entry, found in zip(entries, find_people(conn, identities, subjects), strict=True):
         ends[entry.id] = _settle(conn, entry, found, channels[entry.workspace], now=now, offer=offer, guarded=guarded)
     submissions = [
@@ -146,6 +156,7 @@ def store_submissions(
             )
             for one in requests
         },
+        erased={entry.submitted.webhook_id for entry in entries if ends[entry.id].reason == "erased"},
     )
 
 

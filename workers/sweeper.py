@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from shared.db import claims, deliveries, heartbeats, rollups, webhooks
+from shared.db import claims, deliveries, erasures, heartbeats, rollups, webhooks
 from shared.db.alert_notices import has_due_notices
 from shared.db.pool import connection_options
 from shared.domain.deliveries import EXPIRES_AFTER
@@ -21,7 +21,7 @@ from shared.logs import configure_logs, get_logger
 from shared.metrics import serve_metrics
 from shared.queue import Work
 from shared.settings import load_settings
-from workers import alerts, intake, notices, sending
+from workers import alerts, erasing, intake, notices, sending
 from workers.metrics import BACKLOG, OLDEST_SECONDS, RECOVERED
 from workers.runtime import NEEDS, Runtime, build_runtime
 
@@ -47,6 +47,11 @@ RESEND_AFTER_SECONDS = 30.0
 ADD_UP_SECONDS = 3.0
 ADD_UP_RESTS = 10
 _LOCK = 7_226_292_002
+_BACKLOGS = {
+    Work.INTAKE: webhooks.webhook_backlog,
+    Work.SENDING: deliveries.delivery_backlog,
+    Work.ERASING: erasures.erasure_backlog,
+}
 
 
 class Sweeper:
@@ -107,6 +112,7 @@ class Sweeper:
             self._settle,
             self._see_to_intake,
             self._see_to_sending,
+            self._see_to_erasing,
             self._keep_up,
             self._add_up,
             self._see_to_alerts,
@@ -189,10 +195,13 @@ class Sweeper:
     def _see_to_sending(self) -> None:
         self._see_to(Work.SENDING)
 
+    def _see_to_erasing(self) -> None:
+        self._see_to(Work.ERASING)
+
     def _see_to(self, work: Work) -> None:
         """Rings for work that waits; does it here when the bell is out of order or nobody comes."""
         with self._runtime.pool.connection() as conn:
-            backlog = webhooks.webhook_backlog(conn) if work is Work.INTAKE else deliveries.delivery_backlog(conn)
+            backlog = _BACKLOGS[work](conn)
         BACKLOG.labels(work.value).set(backlog.waiting)
         OLDEST_SECONDS.labels(work.value).set(backlog.oldest_seconds)
         if backlog.waiting == 0:
@@ -202,6 +211,8 @@ class Sweeper:
             return
         if work is Work.INTAKE:
             intake.drain(self._runtime, seconds=OWN_WORK_SECONDS, days=self._look_back_days())
+        elif work is Work.ERASING:
+            erasing.drain(self._runtime, seconds=OWN_WORK_SECONDS)
         else:
             sending.drain(self._runtime, seconds=OWN_WORK_SECONDS)
 

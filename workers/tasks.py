@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from shared.queue import TASKS, Work
-from workers import intake, probes, sending, upkeep
+from workers import erasing, intake, probes, sending, upkeep
 from workers.app import process
 from workers.calendar import PROBE_TASK
 from workers.heartbeat import beat_at_most
@@ -29,6 +29,12 @@ def drain_sending() -> None:
 def prune() -> None:
     """Makes days ahead, drops old ones, and deletes what is kept for hours only."""
     upkeep.prune(process.runtime())
+
+
+@shared_task(name=TASKS[Work.ERASING])
+def drain_erasing() -> None:
+    """Erases people, a step at a time."""
+    erasing.drain(process.runtime())
 
 
 @shared_task(name=PROBE_TASK)

@@ -12,7 +12,7 @@ import click
 import psycopg
 
 from console.errors import InvalidError, UnavailableError
-from shared.crypto import CannotDecrypt, KeyRing, KeyRingError
+from shared.crypto import CannotDecrypt, HashRing, KeyRing, KeyRingError
 from shared.db.migrate import MigrationError, pending
 from shared.db.pool import connect
 from shared.local.stack import Stack, read_stack
@@ -62,6 +62,13 @@ class Session:
     def secret_ring(self) -> KeyRing:
         """The ring of webhook secrets, bodies and identities."""
         return _key_ring("SECRET_KEYS", self.settings("SECRET_KEYS").secret_keys)
+
+    def hash_ring(self) -> HashRing:
+        """The ring that names are hashed under."""
+        try:
+            return HashRing(self.settings("HASH_KEYS").hash_keys)
+        except KeyRingError as error:
+            raise InvalidError(str(error)) from error
 
     def token_ring(self) -> KeyRing:
         """The ring of Meta tokens."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "datasets": "console.cli.datasets:datasets",
     "channels": "console.cli.channels:channels",
     "users": "console.cli.users:users",
+    "contacts": "console.cli.contacts:contacts",
     "apply": "console.cli.apply:apply",
     "send-sample": "console.cli.samples:send_sample",
     "parse": "console.cli.parse:parse",

@@ -23,8 +23,13 @@ _PIPE_WIDTH = 4000
 
 def print_json(value: Any) -> None:
     """Prints one JSON document, indented. Times are ISO 8601 in UTC with a Z, money and ids are text."""
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """The document that `print_json` prints."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
-    click.echo(_UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:

@@ -39,7 +39,9 @@ def _webhook(webhook: _Part | None) -> Iterator[str]:
         yield f"see it with: ctwa webhook {webhook['id']} --body"
         return
     deleted = webhook["body_deleted_at"]
-    yield f"{head}  raw body deleted{f' on {iso(deleted)}' if deleted else ''}"
+    on = f" on {iso(deleted)}" if deleted else ""
+    why = ", since somebody in it was erased at their request" if webhook["body"] == "erased" else ""
+    yield f"{head}  raw body deleted{on}{why}"
 
 
 def _message(message: _Part | None) -> Iterator[str]:

@@ -49,6 +49,8 @@ class ClaimedDelivery:
     consent: bool | None = None
     contents: list[dict[str, Any]] | None = None
     custom_data: dict[str, Any] | None = None
+    #: The person was erased.
+    erased: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,8 @@ def leased_deliveries(conn: psycopg.Connection[Any], token: UUID) -> list[Claime
                    d.resent, d.batch_cap, t.click_id, c.value, c.currency, c.order_id,
                    c.source = 'meta_automatic' as automatic, coalesce(r.country, p.country) as country,
                    case when r.id is null then p.consent else r.consent end as consent,
-                   c.contents, c.custom_data
+                   c.contents, c.custom_data,
+                   coalesce(r.erased_at, p.erased_at) is not null as erased
             from deliveries d join conversions c on c.id = d.conversion_id
                  join contacts p on p.id = c.contact_id left join contacts r on r.id = p.merged_into
                  left join touchpoints t on t.id = c.touchpoint_id

@@ -137,7 +137,7 @@ def replay_webhooks(conn: psycopg.Connection[Any], ids: Sequence[UUID]) -> int:
     return conn.execute(
         """
         update webhooks set state = 'new', finished_at = null, reason = null, crashes = 0, batch_cap = 100
-        where id = any(%s) and state in ('done', 'rejected')
+        where id = any(%s) and state in ('done', 'rejected') and erased_at is null
         """,
         [list(ids)],
     ).rowcount

@@ -68,6 +68,7 @@ SKIPPED: Mapping[str, Reason] = MappingProxyType(
             "Meta detected this conversion itself and counts it, so nothing is sent.",
             "Nothing. The dataset's policy for automatic events can say otherwise.",
         ),
+        "erased": _reason("The person was erased at their request, so nothing more is sent about them.", _NOTHING),
         "disabled": _reason("Sending is switched off for this dataset.", "Switch sending on for conversions to come."),
     }
 )

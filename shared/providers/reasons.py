@@ -20,6 +20,7 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "echo": "Sent by the business from its own WhatsApp app.",
         "edit": "An edit of an earlier message.",
         "empty": "The request held nothing to read.",
+        "erased": "A message of somebody who was erased after they had written it. The raw body is deleted.",
         "errors": "Errors reported by the provider; they carry no message.",
         "from_me": "Sent by the business, not by a person.",
         "group": "A group message; only one-to-one conversations count.",

@@ -21,6 +21,7 @@ TABLES = (
     "rules", "rule_versions", "conversion_changes", "first_touches", "contact_changes", "api_keys",
     "roi_daily", "roi_zones", "roi_changes",
     "alerts", "alert_rules", "alert_routes", "alert_notices", "spools",
+    "erasures", "tombstones",
 )  # fmt: skip
 #: Only the console knows who works in it.
 TEAM_TABLES = ("users", "memberships", "recovery_codes", "user_sessions", "one_time_links", "login_throttles")
@@ -104,6 +105,11 @@ STATEMENTS = [
     ("update conversions set attribution = 'x'", WORKER),
     ("update contacts set stage = 'x'", WORKER),
     ("update touchpoints set headline = 'x'", WORKER),
+    ("insert into erasures (workspace, contact_ids, names, requested_by) values ('x', '{1}', '', 'x')", CONSOLE),
+    ("update erasures set step = 'rows'", WORKER),
+    ("insert into tombstones values ('x', 'phone', '', 'k', now())", WORKER),
+    ("delete from tombstones", set()),
+    ("delete from contact_identities", WORKER | CONSOLE),
     ("insert into audit_log (actor, action, subject) values ('a', 'b', 'c')", WORKER | CONSOLE),
     ("update audit_log set actor = 'x'", set()),
     ("delete from audit_log", set()),

@@ -56,7 +56,7 @@ def make_bell():
 def test_a_ring_names_the_task_and_queue_and_carries_nothing(work):
     bell, _, _, celery, _ = make_bell()
     assert bell.ring(work)
-    assert celery.sent == [(TASKS[work], {"queue": work.value, "expires": EXPIRES_SECONDS, "retry": False})]
+    assert celery.sent == [(TASKS[work], {"queue": work.queue, "expires": EXPIRES_SECONDS, "retry": False})]
 
 
 def test_every_kind_of_work_has_its_task():
@@ -206,4 +206,4 @@ def test_the_client_for_rings_gives_up_fast_and_does_not_try_again():
 
 def test_every_ring_goes_to_the_queue_of_its_work():
     routes = make_celery(REDIS_URL).conf.task_routes
-    assert routes == {name: {"queue": work.value} for work, name in TASKS.items()}
+    assert routes == {name: {"queue": work.queue} for work, name in TASKS.items()}

@@ -19,6 +19,7 @@ def delivery(number=1, **changes):
         "id": number, "event_name": "Lead", "event_id": f"e{number}", "event_time": NOW, "has_value": False,
         "attempts": 1, "retries": 0, "not_received": 0, "resent": 0, "batch_cap": 1000, "click_id": "Af", "value": None,
         "currency": None, "order_id": None, "automatic": False, "country": None,
+        "erased": False,
     }  # fmt: skip
     return ClaimedDelivery(**facts | changes)
 
