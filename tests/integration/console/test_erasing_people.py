@@ -5,6 +5,7 @@ import json
 import re
 import threading
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from receiver.drain import Drain
 from receiver.spool import Spool
 from shared.crypto import CannotDecrypt, HashRing, KeyRing, generate_key
 from shared.db.webhooks import NewWebhook
+from shared.domain.submissions import Person
 from shared.ids import uuid7
 from shared.providers.samples import load_sample
 from tests.integration.console.commands import Cli
+from tests.integration.workers.reports import report, sale
 from tests.integration.workers.world import World
 from workers import erasing
 from workers.identities import Identities
@@ -189,6 +192,22 @@ def test_a_replay_a_redelivery_and_a_late_spool_bring_nobody_back(cli, world, ch
     kept = b"".join(path.read_bytes() for path in (tmp_path / "spool").iterdir())
     assert PHONE.encode() not in kept
     assert not list((tmp_path / "spool").glob("*.spool"))
+
+
+def test_a_report_from_before_the_erasure_brings_nobody_back(cli, world, channel):
+    live_through(world, channel, now=datetime.now(UTC))
+    by_api = sale(
+        person=Person(phone=PHONE, email=EMAIL, click_id=CLICK), order="A-2", value=Decimal(5), currency="BRL"
+    )
+    assert report(world, by_api)[0]["state"] == "stored"
+    erase(cli, world, "--phone", PHONE)
+    assert left_of(world) == []
+    [again] = report(world, by_api)
+    assert (again["state"], again["reason"], again["contact_id"]) == ("refused", "erased", None)
+    # A click id leads to the contact that was erased, and so to nobody.
+    [by_click] = report(world, sale(person=Person(click_id=CLICK), order="A-3"))
+    assert (by_click["state"], by_click["reason"]) == ("refused", "erased")
+    assert left_of(world) == []
 
 
 def test_what_the_person_writes_afterwards_makes_a_new_contact(cli, world, channel):
