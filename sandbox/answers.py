@@ -31,7 +31,7 @@ def new_fbtrace_id() -> str:
     return "A" + secrets.token_urlsafe(17)[:22]
 
 
-def as_json(document: Mapping[str, Any], status: int = 200) -> Answer:
+def as_json(document: Mapping[str, Any] | list[dict[str, Any]], status: int = 200) -> Answer:
     return Answer(status, json.dumps(document).encode(), {"Content-Type": JSON})
 
 

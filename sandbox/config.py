@@ -30,6 +30,8 @@ class TokenSchema(Schema):
     scopes = fields.List(fields.String(validate=_NOT_EMPTY))
     datasets = fields.List(fields.String(validate=_NUMERIC_ID), allow_none=True)
     app_secret = fields.String(allow_none=True, validate=_NOT_EMPTY)
+    expires_at = fields.AwareDateTime(allow_none=True)
+    data_access_expires_at = fields.AwareDateTime(allow_none=True)
 
 
 class WabaSchema(Schema):
@@ -102,6 +104,8 @@ def _token(row: dict[str, Any]) -> Token:
         scopes=frozenset(row.get("scopes", DEFAULT_SCOPES)),
         datasets=None if datasets is None else frozenset(datasets),
         app_secret=row.get("app_secret"),
+        expires_at=row.get("expires_at"),
+        data_access_expires_at=row.get("data_access_expires_at"),
     )
 
 

@@ -1,6 +1,10 @@
-"""The other Graph routes: an account's dataset, the dataset itself, `debug_token`; and unknown paths."""
+"""The other Graph routes: an account's dataset, the dataset itself, `debug_token`, batches of reads; unknown paths."""
 
+import json
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -24,6 +28,9 @@ from sandbox.state import State
 from sandbox.world import Token
 
 blueprint = Blueprint("graph", __name__)
+
+#: https://developers.facebook.com/docs/graph-api/batch-requests#limitations
+MOST_IN_BATCH = 50
 
 
 @blueprint.get("/<version:version>/<owner_id>/dataset")
@@ -62,6 +69,46 @@ def read_object(version: str, object_id: str) -> Response:
     return _reply(state, asked, found)
 
 
+@blueprint.post("/<version:version>/", strict_slashes=False)
+def batch(version: str) -> Response:
+    """Several reads in one POST, each answered as by itself: {code, body}, the body as text."""
+    state = running()
+    state.slow_down()
+    asked = asked_now(state, version, "")
+    caller = _caller(state, asked)
+    calls = _calls(asked.params["batch"]) if "batch" in asked.params else unknown_path(asked.path)
+    found = caller if isinstance(caller, GraphError) else calls
+    if isinstance(found, GraphError):
+        return _reply(state, asked, found)
+    answers = [_answer_in_batch(state, asked, call) for call in found]
+    members = [{"code": answer.status, "body": answer.body.decode()} for answer in answers]
+    return respond(state, as_json(members), asked)
+
+
+def _calls(text: object) -> list[Any] | GraphError:
+    try:
+        calls = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        calls = None
+    if not isinstance(calls, list) or not calls:
+        return parameter_error("The parameter batch must be a JSON array of requests")
+    return (
+        parameter_error(f"Too many requests in a batch: {MOST_IN_BATCH} at most")
+        if len(calls) > MOST_IN_BATCH
+        else calls
+    )
+
+
+def _answer_in_batch(state: State, asked: Asked, call: Any) -> Answer:
+    url = urlsplit(str(call.get("relative_url", ""))) if isinstance(call, dict) else urlsplit("")
+    object_id = url.path.strip("/").removeprefix(f"{asked.version}/")
+    if not isinstance(call, dict) or str(call.get("method", "")).upper() != "GET" or "/" in object_id:
+        return refusal(parameter_error("This sandbox takes GET of an object in a batch"), new_fbtrace_id())
+    own = replace(asked, object_id=object_id, params={**asked.params, **dict(parse_qsl(url.query))})
+    found = _debug_token(state, own) if object_id == "debug_token" else _dataset(state, own)
+    return refusal(found, new_fbtrace_id()) if isinstance(found, GraphError) else as_json(found)
+
+
 def _dataset(state: State, asked: Asked) -> dict[str, Any] | GraphError:
     caller = _caller(state, asked)
     if isinstance(caller, GraphError):
@@ -85,9 +132,20 @@ def _debug_token(state: State, asked: Asked) -> dict[str, Any] | GraphError:
     if token is None:
         return {"data": {"is_valid": False, "scopes": [], "error": _brief(TOKEN_UNKNOWN)}}
     scopes = ["read_ads_dataset_quality"] if token.state == "write_only" else sorted(token.scopes)
-    shown = {"type": "SYSTEM_USER", "application": "Sandbox", "expires_at": 0, "scopes": scopes}
+    shown: dict[str, Any] = {
+        "type": "SYSTEM_USER",
+        "application": "Sandbox",
+        "expires_at": _epoch(token.expires_at),
+        "data_access_expires_at": _epoch(token.data_access_expires_at),
+        "scopes": scopes,
+    }
     error = {"expired": TOKEN_EXPIRED, "revoked": TOKEN_REVOKED}.get(token.state)
     return {"data": shown | ({"is_valid": True} if error is None else {"is_valid": False, "error": _brief(error)})}
+
+
+def _epoch(moment: datetime | None) -> int:
+    """0 is Meta's way to say never."""
+    return 0 if moment is None else int(moment.timestamp())
 
 
 def _brief(error: GraphError) -> dict[str, Any]:

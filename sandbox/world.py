@@ -30,13 +30,16 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Token:
-    """An access token, known by its digest only. `datasets` None: it may post to all of them."""
+    """An access token, known by its digest only. `datasets` None: it may post to all of them. Its times are what
+    `debug_token` shows; `state` says whether it works."""
 
     digest: str
     state: TokenState = "ok"
     scopes: frozenset[str] = DEFAULT_SCOPES
     datasets: frozenset[str] | None = None
     app_secret: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    data_access_expires_at: datetime | None = None
 
     def may_use(self, dataset_id: str) -> bool:
         return self.datasets is None or dataset_id in self.datasets

@@ -5,7 +5,9 @@ A request with empty `data` is refused, but only after Meta has checked token, d
 """
 
 from shared.capi.answers import Answer, PauseReason, Verdict, proves_access
-from shared.db.credentials import credential_by_id
+from shared.capi.inspection import Inspection
+from shared.crypto import CannotDecrypt
+from shared.db.credentials import claim_inspections, credential_by_id, record_inspection
 from shared.db.datasets import claim_probes, dataset_by_id, pause_dataset, record_probe, resume_dataset
 from shared.logs import get_logger
 from shared.queue import Work
@@ -16,6 +18,8 @@ log = get_logger(__name__)
 
 EVERY_SECONDS = 3600
 PAUSED_EVERY_SECONDS = 300
+#: A token's end moves only when somebody renews it.
+INSPECT_EVERY_SECONDS = 6 * 3600
 #: Pauses whose end a probe can see. A wrong link shows only with a real event.
 PROBEABLE = frozenset({PauseReason.TOKEN.value, PauseReason.PERMISSION.value})
 
@@ -30,6 +34,28 @@ def probe_due(runtime: Runtime) -> dict[str, str]:
             break
         name, result = probe_dataset(runtime, dataset_id)
         results[name] = result
+    return results
+
+
+def inspect_due(runtime: Runtime) -> dict[str, str]:
+    """Asks Meta about every token whose time has come: when it ends, what it may do. What came of it, by name."""
+    with runtime.pool.connection() as conn:
+        ids = claim_inspections(conn, every_seconds=INSPECT_EVERY_SECONDS)
+    results: dict[str, str] = {}
+    for credential_id in ids:
+        if runtime.stopping.is_set():
+            break
+        with runtime.pool.connection() as conn:
+            credential = credential_by_id(conn, credential_id)
+        if credential is None:
+            continue
+        try:
+            found = runtime.graph.inspect(runtime.token_ring.open(credential.token).decode())
+        except CannotDecrypt:
+            found = Inspection(result="cannot_decrypt")
+        with runtime.pool.connection() as conn:
+            record_inspection(conn, credential, found)
+        results[credential.name] = found.result
     return results
 
 

@@ -39,5 +39,6 @@ def drain_erasing() -> None:
 
 @shared_task(name=PROBE_TASK)
 def probe() -> None:
-    """Asks Meta whether tokens still work, where that is due."""
+    """Asks Meta whether tokens still work, and until when, where that is due."""
     probes.probe_due(process.runtime())
+    probes.inspect_due(process.runtime())

@@ -17,6 +17,9 @@ _TOKEN_FILE = click.option(
 )
 
 
+_INSPECTED = ("inspection", "inspected_at", "expires_at", "data_access_expires_at", "scopes")
+
+
 @click.group()
 def credentials() -> None:
     """Meta access tokens, kept encrypted under TOKEN_KEYS."""
@@ -57,7 +60,10 @@ def rotate(session: Session, name: str, token_file: str | None) -> None:
 def list_(session: Session, as_json: bool) -> None:
     """List the credentials; never their tokens.
 
-    JSON: a list of {name, datasets, usage_percent, throttled_until}.
+    EXPIRES is what Meta's debug_token says, asked every six hours; a new token is asked about within a minute.
+
+    JSON: a list of {name, datasets, usage_percent, throttled_until, inspection, inspected_at, expires_at,
+    data_access_expires_at, scopes}.
     """
     with session.database() as conn:
         datasets = all_datasets(conn)
@@ -66,7 +72,7 @@ def list_(session: Session, as_json: bool) -> None:
                 "name": credential.name,
                 "datasets": [one.name for one in datasets if one.credential_id == credential.id],
                 "usage_percent": credential.usage_percent,
-                "throttled_until": credential.throttled_until,
+                **{field: getattr(credential, field) for field in ("throttled_until", *_INSPECTED)},
             }
             for credential in all_credentials(conn)
         ]
@@ -74,15 +80,23 @@ def list_(session: Session, as_json: bool) -> None:
         print_json(rows)
         return
     print_table(
-        ("NAME", "DATASETS", "USAGE", "THROTTLED UNTIL"),
+        ("NAME", "DATASETS", "USAGE", "THROTTLED UNTIL", "EXPIRES"),
         [
             (
                 row["name"],
                 ", ".join(row["datasets"]),
                 "-" if row["usage_percent"] is None else f"{row['usage_percent']} %",
                 row["throttled_until"],
+                _expires(row),
             )
             for row in rows
         ],
         empty="There are no credentials. Add one: ctwa credentials add NAME",
     )
+
+
+def _expires(row: dict[str, Any]) -> object:
+    if row["inspection"] == "invalid":
+        return "invalid"
+    ends = min((at for at in (row["expires_at"], row["data_access_expires_at"]) if at), default=None)
+    return ends or ("never" if row["inspection"] == "ok" else "not known")

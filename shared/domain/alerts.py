@@ -3,6 +3,7 @@
 `shared.db.alert_facts` gathers the facts, `workers.alerts` keeps what the rules find.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 from shared.capi.verdicts import meaning_of
 from shared.domain.alert_facts import DatasetFacts, Facts
 from shared.domain.deliveries import EXPIRES_AFTER
-from shared.domain.reasons import explain
+from shared.domain.reasons import PAUSES, explain
 
 #: Pauses that end by themselves, and so often that one is no news.
 _PASSING = frozenset({"throttle", "meta_down"})
@@ -136,9 +137,17 @@ def _paused(facts: Facts, threshold: float) -> Iterable[Finding]:
 
 def _probe_failed(facts: Facts, threshold: float) -> Iterable[Finding]:
     for one in facts.datasets:
-        if one.probe_result not in (None, "ok", "no_answer", "not_sent") and one.pause_reason is None:
-            reason = str(one.probe_result)
+        reason = one.probe_result
+        if reason and one.pause_reason is None and _is_set_up(reason):
             yield _of_dataset(one, reason=reason, words=explain(reason).words)
+
+
+def _is_set_up(reason: str) -> bool:
+    """Whether a probe's reason is a fault of the set-up that stays, and no outage that passes."""
+    if match := re.fullmatch(r"meta_([0-9]{1,10})(?:_([0-9]{1,10}))?", reason):
+        meaning = meaning_of(int(match[1]), int(match[2]) if match[2] else None)
+        return meaning is not None and meaning.verdict in ("config", "split_config")
+    return reason in PAUSES or reason == "token_malformed"
 
 
 def _token_invalid(facts: Facts, threshold: float) -> Iterable[Finding]:

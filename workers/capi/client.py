@@ -12,6 +12,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ import requests
 import urllib3.exceptions
 
 from shared.capi.answers import Answer, PauseReason, Verdict, no_answer, not_sent, read_answer
+from shared.capi.inspection import FORM, Inspection, inspection_body, read_inspection
 from shared.capi.versions import VERSION_FORM
 from shared.transport import Exchange, ExchangeAdapter
 
@@ -28,6 +30,7 @@ META = "https://graph.facebook.com"
 LONGEST_IDLE_SECONDS = 15
 _EMPTY_BODY = b'{"data":[]}'
 _CHUNK = 16 * 1024
+_TOKEN_FORM = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class _Sessions(threading.local):
@@ -87,11 +90,22 @@ class GraphClient:
         """
         return self._post(dataset_meta_id, token, _EMPTY_BODY, sent=0, hide=[token])
 
+    def inspect(self, token: str) -> Inspection:
+        """Ask Meta about a token, by itself, with the token in the body and in no URL."""
+        if not _TOKEN_FORM.fullmatch(token):
+            return Inspection(result="token_malformed")
+        with Exchange(self._deadline).running() as exchange:
+            try:
+                _, _, answered = self._ask(exchange, f"{self._root}/", inspection_body(token), {"Content-Type": FORM})
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+                return Inspection(result="not_sent" if exchange.surely_not_sent else "no_answer")
+        return read_inspection(answered)
+
     def _post(self, dataset_meta_id: str, token: str, body: bytes, *, sent: int, hide: list[str]) -> Answer:
         if not re.fullmatch(r"[0-9]{1,32}", dataset_meta_id):
             raise ValueError("A dataset's id at Meta consists of digits only.")
         # requests would put a token with a line break into the text of its exception.
-        if not re.fullmatch(r"[\x21-\x7e]{1,4096}", token):
+        if not _TOKEN_FORM.fullmatch(token):
             return Answer(verdict=Verdict.CONFIG, reason="token_malformed", pause=PauseReason.TOKEN)
         with Exchange(self._deadline).running() as exchange:
             try:
@@ -102,6 +116,13 @@ class GraphClient:
 
     def _exchange(self, exchange: Exchange, url: str, token: str, body: bytes, sent: int, hide: list[str]) -> Answer:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        status, answer_headers, answered = self._ask(exchange, url, body, headers)
+        return read_answer(status, answer_headers, answered, sent=sent, hide=hide)
+
+    def _ask(
+        self, exchange: Exchange, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the answer; no body when it was cut off."""
         with contextlib.closing(
             self._session().post(
                 url, data=body, headers=headers, timeout=self._timeouts, allow_redirects=False, stream=True
@@ -111,7 +132,7 @@ class GraphClient:
             if exchange.is_expired:
                 answered = b""
             self._sessions.used_at = time.monotonic()
-            return read_answer(response.status_code, response.headers, answered, sent=sent, hide=hide)
+            return response.status_code, response.headers, answered
 
     def _read(self, response: requests.Response) -> bytes:
         """The answer's body, or nothing when it is cut off or too long: half an answer is no receipt."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.versions import serve
+from workers.capi.client import GraphClient
 
 GUIDE, PIXEL = "1000000000000002", "1000000000000003"
 CLICK = "ARAkSyntheticClickId_0001"
@@ -290,3 +291,33 @@ def test_a_token_can_be_looked_at(graph: Any, token: str, valid: bool, scopes: i
     data = answer.json()["data"]
     assert (data["is_valid"], len(data["scopes"])) == (valid, scopes)
     assert ("error" in data) is not valid
+
+
+def in_batch(graph: Any, *urls: str, token: str = "good-token") -> Any:
+    calls = json.dumps([{"method": "GET", "relative_url": url} for url in urls])
+    return graph.http.post(f"{graph.url}/v25.0/", data={"access_token": token, "batch": calls}, timeout=30).json()
+
+
+def test_a_token_can_be_looked_at_without_a_url_that_holds_it(graph: Any) -> None:
+    ends = "2030-01-01T00:00:00+00:00"
+    graph.control("POST", "config", {"tokens": [{"token": "short-lived", "expires_at": ends}]})
+    living, unknown, other = in_batch(
+        graph, "debug_token?input_token=short-lived", "debug_token?input_token=nobodys", "1/2/3"
+    )
+    assert json.loads(living["body"])["data"]["expires_at"] == int(datetime.fromisoformat(ends).timestamp())
+    assert json.loads(unknown["body"])["data"]["is_valid"] is False
+    assert (living["code"], other["code"]) == (200, 400)
+    assert in_batch(graph, "debug_token", token="nobodys")["error"]["code"] == 190
+    assert "batch" in in_batch(graph)["error"]["message"]
+    assert "50 at most" in in_batch(graph, *["debug_token"] * 51)["error"]["message"]
+
+
+def test_our_own_client_learns_from_it_when_a_token_ends(graph: Any) -> None:
+    ends = datetime(2030, 1, 1, tzinfo=UTC)
+    graph.control("POST", "config", {"tokens": [{"token": "short-lived", "data_access_expires_at": ends.isoformat()}]})
+    client = GraphClient(graph.url, "v25.0")
+    found = client.inspect("short-lived")
+    assert (found.result, found.expires_at, found.data_access_expires_at) == ("ok", None, ends)
+    assert client.inspect("nobodys").result == "invalid"
+    assert client.inspect("two words").result == "token_malformed"
+    assert GraphClient("http://127.0.0.1:9", "v25.0").inspect("short-lived").result == "not_sent"

@@ -1,7 +1,12 @@
 """Probes over a real database: tokens that die and are mended without a person looking."""
 
+from datetime import UTC, datetime, timedelta
+
+from shared.capi.inspection import Inspection
+from shared.db.credentials import all_credentials, record_inspection, save_credential
 from tests.integration.workers.world import graph_error
-from workers.probes import probe_due
+from workers.alerts import evaluate
+from workers.probes import inspect_due, probe_due
 
 
 def test_a_dead_token_pauses_its_dataset_before_an_event_fails_for_it(world):
@@ -66,3 +71,57 @@ def test_a_pause_that_a_person_makes_during_a_probe_stays(world):
     world.graph.probe = probe_while_somebody_pauses
     assert probe_due(world.runtime) == {"main": "ok"}
     assert world.dataset()["pause_reason"] == "by_hand"
+
+
+SOON = datetime.now(UTC) + timedelta(days=3)
+
+
+def test_a_token_is_asked_about_now_and_then_and_what_meta_said_is_kept(world):
+    world.add_dataset()
+    world.graph.inspection = Inspection(result="ok", expires_at=SOON, scopes=("ads_management",))
+    assert inspect_due(world.runtime) == {"token of main": "ok"}
+    assert inspect_due(world.runtime) == {}
+    [row] = world.rows("select * from credentials")
+    assert (row["expires_at"], row["data_access_expires_at"], row["scopes"]) == (SOON, None, ["ads_management"])
+    world.execute("update credentials set inspected_at = now() - interval '7 h'")
+    world.graph.inspection = Inspection(result="meta_4")
+    assert inspect_due(world.runtime) == {"token of main": "meta_4"}
+    [row] = world.rows("select * from credentials")
+    assert (row["inspection"], row["expires_at"]) == ("meta_4", SOON)
+
+
+def test_a_token_that_ends_soon_is_an_alert_and_a_new_one_ends_it(world):
+    world.add_channel(dataset_id=world.add_dataset())
+    world.graph.inspection = Inspection(result="ok", expires_at=SOON)
+    inspect_due(world.runtime)
+    evaluate(world.runtime)
+    assert [row["kind"] for row in world.rows("select kind from alerts")] == ["token_expiring"]
+    with world.runtime.pool.connection() as conn:
+        save_credential(conn, "token of main", world.runtime.token_ring.seal(b"new"))
+    world.graph.inspection = Inspection(result="ok")
+    assert inspect_due(world.runtime) == {"token of main": "ok"}
+    world.execute("update alerts set last_seen_at = now() - interval '6 minutes'")
+    evaluate(world.runtime)
+    assert [row["state"] for row in world.rows("select state from alerts")] == ["resolved"]
+
+
+def test_what_meta_said_of_a_token_that_was_replaced_meanwhile_is_not_kept(world):
+    world.add_dataset()
+    with world.runtime.pool.connection() as conn:
+        [old] = all_credentials(conn)
+        save_credential(conn, old.name, world.runtime.token_ring.seal(b"new"))
+        record_inspection(conn, old, Inspection(result="invalid"))
+        assert [one.inspection for one in all_credentials(conn)] == [None]
+
+
+def test_a_token_that_no_key_opens_is_told_and_not_sent(world):
+    world.add_dataset()
+    world.execute("update credentials set token = %s", b"nonsense")
+    assert inspect_due(world.runtime) == {"token of main": "cannot_decrypt"}
+    assert world.graph.inspected == []
+
+
+def test_a_token_that_nobody_uses_is_not_asked_about(world):
+    world.add_dataset()
+    world.execute("update datasets set sending = 'off'")
+    assert inspect_due(world.runtime) == {}

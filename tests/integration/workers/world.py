@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from shared.capi.answers import Answer, read_answer
+from shared.capi.inspection import Inspection
 from shared.db.channels import insert_channel, seal_secrets
 from shared.db.credentials import save_credential
 from shared.db.datasets import insert_dataset
@@ -44,6 +45,8 @@ class ScriptedGraph:
     posted: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     #: What a probe is answered; by default the refusal of empty data that proves access.
     probe_answer: Any = None
+    inspection: Inspection = Inspection(result="ok")  # noqa: RUF009 - it is frozen.
+    inspected: list[str] = field(default_factory=list)
 
     def post_events(self, dataset_meta_id: str, token: str, body: bytes) -> Answer:
         content = json.loads(body)
@@ -54,6 +57,10 @@ class ScriptedGraph:
             return answer
         status, headers, text = answer or (200, {}, json.dumps({"events_received": sent, "fbtrace_id": "A1"}).encode())
         return read_answer(status, headers, text, sent=sent)
+
+    def inspect(self, token: str) -> Inspection:
+        self.inspected.append(token)
+        return self.inspection
 
     def probe(self, dataset_meta_id: str, token: str) -> Answer:
         status, headers, text = self.probe_answer or graph_error(400, 100, 2804019)

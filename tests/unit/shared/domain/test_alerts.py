@@ -64,6 +64,8 @@ CASES: list[tuple[str, Facts, Facts]] = [
     ("dataset_paused", dataset(pause_reason="meta_down", pauses=3), dataset(pause_reason="meta_down", pauses=2)),
     ("probe_failed", dataset(probe_result="meta_100_33"), dataset(probe_result="ok")),
     ("probe_failed", dataset(probe_result="meta_200"), dataset(probe_result="meta_200", pause_reason="permission")),
+    ("probe_failed", dataset(probe_result="waba_id_missing"), dataset(probe_result="server_error_unclear")),
+    ("probe_failed", dataset(probe_result="token_malformed"), dataset(probe_result="meta_4")),
     ("token_invalid", credential(inspection="invalid"), credential(inspection="ok")),
     ("token_invalid", credential(paused=1), credential(inspection="meta_100")),
     ("token_expiring", credential(expires_at=ago(days=-6.9)), credential(expires_at=ago(days=-7.1))),
