@@ -9,13 +9,14 @@ from console.web.account import account
 from console.web.audit import audit
 from console.web.health import health
 from console.web.home import home
+from console.web.keys import keys
 from console.web.links import links
 from console.web.login import login
 from console.web.runtime import Runtime
 from console.web.team import team
 
 #: Pages, in no order: what is shown where is in navigation.py.
-BLUEPRINTS = (health, home, login, links, account, team, audit)
+BLUEPRINTS = (health, home, login, links, account, team, keys, audit)
 
 
 def create_app(runtime: Runtime) -> Flask:

@@ -32,7 +32,7 @@ def test_every_page_of_the_team_looks_right(site, visitor):
     visitor.complaints.clear()  # the browser notes the 401
     wrong += visitor.look("login refused")
     log_in(visitor, "ana@example.com")
-    for name in ("team", "audit"):
+    for name in ("team", "keys", "audit"):
         visitor.open(site.path(f"{name}/"))
         wrong += visitor.look(name)
     visitor.open("/account/")
