@@ -22,6 +22,7 @@ TABLES = (
     "roi_daily", "roi_zones", "roi_changes",
     "alerts", "alert_rules", "alert_routes", "alert_notices", "spools",
     "erasures", "tombstones",
+    "ad_accounts", "ad_account_days", "ad_spend_daily", "ads", "ad_names",
 )  # fmt: skip
 #: Only the console knows who works in it.
 TEAM_TABLES = ("users", "memberships", "recovery_codes", "user_sessions", "one_time_links", "login_throttles")
@@ -59,6 +60,10 @@ STATEMENTS = [
     ("update rules set enabled = false", CONSOLE),
     ("delete from roi_changes", WORKER),
     ("update roi_daily set events = 0", set()),
+    ("update ad_accounts set next_sync_at = now()", WORKER | CONSOLE),
+    ("update ad_accounts set credential_id = null", CONSOLE),
+    ("delete from ad_accounts", CONSOLE),
+    ("delete from ad_spend_daily", WORKER | CONSOLE),
     ("update rule_versions set actor = 'x'", set()),
     ("update conversion_changes set value = 1", WORKER),
     ("update contact_changes set actor = 'x'", WORKER),
