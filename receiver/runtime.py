@@ -13,6 +13,7 @@ from receiver.limits import RefusalLimit
 from receiver.postgres import Postgres
 from receiver.ringer import Ringer
 from receiver.spool import Spool
+from receiver.spool_report import SpoolReport
 from receiver.webhooks import Door
 from shared.crypto import KeyRing
 from shared.logs import get_logger
@@ -35,6 +36,7 @@ class Runtime:
         self.spool = Spool(settings.spool_dir, ring=ring, max_bytes=settings.spool_max_bytes)
         self.postgres = Postgres(settings.database_url)
         self.drain = Drain(settings.database_url, spool=self.spool, ring=ring)
+        self._spool_report = SpoolReport(settings.database_url, settings.spool_dir)
         self.inbox = Inbox(postgres=self.postgres, spool=self.spool, stored=self.ring)
         self._reader = ChannelReader(settings.database_url)
         self.channels = Channels(read=self._reader, ring=ring, folder=settings.spool_dir)
@@ -89,6 +91,14 @@ class Runtime:
             metrics.SPOOL_FILES.set(size.files)
             if size.files and self.postgres.up:
                 self._drain()
+            if self.postgres.up:
+                self._report()
+
+    def _report(self) -> None:
+        try:
+            self._spool_report.run()
+        except (psycopg.Error, OSError) as error:
+            log.warning("the spool's size was not reported, trying again", error=type(error).__name__)
 
     def _drain(self) -> None:
         try:
