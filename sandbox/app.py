@@ -4,7 +4,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from sandbox import control, events, graph, page
+from sandbox import control, events, graph, insights, page
 from sandbox.state import State
 
 MAX_BODY = 64 * 1024 * 1024
@@ -22,7 +22,7 @@ def create_app(state: State) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY)
     app.extensions["sandbox"] = state
     app.url_map.converters["version"] = VersionSegment
-    for module in (page, control, events, graph):
+    for module in (page, control, events, insights, graph):
         app.register_blueprint(module.blueprint)
     app.register_error_handler(HTTPException, _http_error)
     return app

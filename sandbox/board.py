@@ -132,14 +132,17 @@ class Board:
             self._active.append(active)
             return active.shown()
 
-    def meet(self, dataset_id: str) -> Active | None:
+    def meet(self, dataset_id: str, *, named_only: bool = False) -> Active | None:
         """The first fault that strikes this call, counted as fired; None if it goes unharmed.
+
+        `named_only`: one that was added for every dataset doesn't strike it.
 
         The call is under the fault until `leave`: till then the fault is shown and can be deleted.
         """
         with self._lock:
             for active in self._active:
-                if active.dataset not in (None, dataset_id) or active.remaining == 0:
+                wanted = (dataset_id,) if named_only else (None, dataset_id)
+                if active.dataset not in wanted or active.remaining == 0:
                     continue
                 if active.probability < 1.0 and active.dice.random() >= active.probability:
                     continue

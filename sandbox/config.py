@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from sandbox.ads import Ad, AdAccount
 from sandbox.world import DEFAULT_SCOPES, Click, Clicks, Dataset, Era, Token, TokenState, World, digest
 
 _NUMERIC_ID = validate.Regexp(r"^[0-9]{3,25}$", error="Give the id as a string of digits.")
@@ -29,9 +30,46 @@ class TokenSchema(Schema):
     state = fields.String(validate=validate.OneOf(get_args(TokenState)))
     scopes = fields.List(fields.String(validate=_NOT_EMPTY))
     datasets = fields.List(fields.String(validate=_NUMERIC_ID), allow_none=True)
+    ad_accounts = fields.List(fields.String(validate=_NUMERIC_ID), allow_none=True)
     app_secret = fields.String(allow_none=True, validate=_NOT_EMPTY)
     expires_at = fields.AwareDateTime(allow_none=True)
     data_access_expires_at = fields.AwareDateTime(allow_none=True)
+
+
+class AdSchema(Schema):
+    id = fields.String(required=True, validate=_NUMERIC_ID)
+    name = fields.String(required=True, validate=_NOT_EMPTY)
+    ad_set_id = fields.String(required=True, validate=_NUMERIC_ID)
+    ad_set_name = fields.String(required=True, validate=_NOT_EMPTY)
+    campaign_id = fields.String(required=True, validate=_NUMERIC_ID)
+    campaign_name = fields.String(required=True, validate=_NOT_EMPTY)
+    status = fields.String(validate=_NOT_EMPTY)
+    headline = fields.String()
+    body = fields.String()
+    daily_cents = fields.Integer(strict=True, validate=validate.Range(0, 10**9))
+
+
+class FiguresSchema(Schema):
+    ad_id = fields.String(required=True, validate=_NUMERIC_ID)
+    day = fields.Date(required=True)
+    spend = fields.String(required=True, validate=validate.Regexp(r"^[0-9]{1,12}(\.[0-9]{1,4})?$"))
+    impressions = fields.Integer(strict=True, validate=validate.Range(min=0))
+    reach = fields.Integer(strict=True, validate=validate.Range(min=0))
+    clicks = fields.Integer(strict=True, validate=validate.Range(min=0))
+    link_clicks = fields.Integer(strict=True, validate=validate.Range(min=0))
+    conversations_started = fields.Integer(strict=True, validate=validate.Range(min=0))
+
+
+class AdAccountSchema(Schema):
+    id = fields.String(required=True, validate=_NUMERIC_ID)
+    name = fields.String(validate=_NOT_EMPTY)
+    currency = fields.String(validate=validate.Regexp("^[A-Z]{3}$"))
+    zone = fields.String(validate=_NOT_EMPTY)
+    seed = fields.Integer(strict=True)
+    started_on = fields.Date()
+    longest_days = fields.Integer(strict=True, validate=validate.Range(1, 1200))
+    ads = fields.List(fields.Nested(AdSchema))
+    figures = fields.List(fields.Nested(FiguresSchema))
 
 
 class WabaSchema(Schema):
@@ -57,6 +95,7 @@ class ConfigSchema(Schema):
     datasets = fields.List(fields.Nested(DatasetSchema))
     tokens = fields.List(fields.Nested(TokenSchema))
     wabas = fields.List(fields.Nested(WabaSchema))
+    ad_accounts = fields.List(fields.Nested(AdAccountSchema))
     click_ids = fields.Nested(ClicksSchema)
     usage_percent = fields.Integer(strict=True, validate=validate.Range(0, 100))
 
@@ -85,6 +124,7 @@ def apply(document: object, world: World) -> World:
         datasets={**world.datasets, **{row["id"]: _dataset(row) for row in loaded.get("datasets", ())}},
         tokens={**world.tokens, **{token.digest: token for token in map(_token, loaded.get("tokens", ()))}},
         wabas={**world.wabas, **{row["id"]: row["name"] for row in loaded.get("wabas", ())}},
+        ad_accounts={**world.ad_accounts, **{row["id"]: _ad_account(row) for row in loaded.get("ad_accounts", ())}},
         clicks=_clicks(loaded.get("click_ids", {}), world.clicks),
         usage_percent=loaded.get("usage_percent", world.usage_percent),
     )
@@ -96,17 +136,29 @@ def _dataset(row: dict[str, Any]) -> Dataset:
     return Dataset(**{"name": f"Dataset {row['id']}", **row})
 
 
+def _ad_account(row: dict[str, Any]) -> AdAccount:
+    """Its ads by themselves; a day's own figures by ad and day."""
+    figures = {(one["ad_id"], one["day"]): one for one in row.get("figures", ())}
+    named = {"name": f"Ad account {row['id']}", **row}
+    return AdAccount(**{**named, "ads": [Ad(**ad) for ad in row.get("ads", ())], "figures": figures})
+
+
 def _token(row: dict[str, Any]) -> Token:
-    datasets = row.get("datasets")
     return Token(
         digest=digest(row["token"]),
         state=row.get("state", "ok"),
         scopes=frozenset(row.get("scopes", DEFAULT_SCOPES)),
-        datasets=None if datasets is None else frozenset(datasets),
+        datasets=_some(row.get("datasets")),
+        ad_accounts=_some(row.get("ad_accounts")),
         app_secret=row.get("app_secret"),
         expires_at=row.get("expires_at"),
         data_access_expires_at=row.get("data_access_expires_at"),
     )
+
+
+def _some(ids: list[str] | None) -> frozenset[str] | None:
+    """None: all of them."""
+    return None if ids is None else frozenset(ids)
 
 
 def _clicks(row: dict[str, Any], clicks: Clicks) -> Clicks:

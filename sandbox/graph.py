@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from sandbox import judge
+from sandbox import insights, judge
 from sandbox.answers import Answer, as_json, new_fbtrace_id, refusal
 from sandbox.errors import (
     MISSING_PERMISSION,
@@ -65,7 +65,10 @@ def read_object(version: str, object_id: str) -> Response:
     state = running()
     state.slow_down()
     asked = asked_now(state, version, object_id)
-    found = _debug_token(state, asked) if object_id == "debug_token" else _dataset(state, asked)
+    if object_id == "debug_token":
+        return _reply(state, asked, _debug_token(state, asked))
+    found = insights.report(state, asked)
+    found = _dataset(state, asked) if found is None else found
     return _reply(state, asked, found)
 
 

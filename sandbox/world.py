@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from sandbox.ads import AdAccount
+
 Era = Literal["current", "guide"]
 TokenState = Literal["ok", "expired", "revoked", "write_only"]
 
@@ -37,6 +39,7 @@ class Token:
     state: TokenState = "ok"
     scopes: frozenset[str] = DEFAULT_SCOPES
     datasets: frozenset[str] | None = None
+    ad_accounts: frozenset[str] | None = None
     app_secret: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
     data_access_expires_at: datetime | None = None
@@ -73,6 +76,7 @@ class World:
     tokens: Mapping[str, Token] = field(default_factory=dict)
     wabas: Mapping[str, str] = field(default_factory=dict)
     clicks: Clicks = field(default_factory=Clicks)
+    ad_accounts: Mapping[str, AdAccount] = field(default_factory=dict)
     usage_percent: int = 1
 
     def token(self, secret: str) -> Token | None:
