@@ -21,7 +21,7 @@ from shared.logs import configure_logs, get_logger
 from shared.metrics import serve_metrics
 from shared.queue import Work
 from shared.settings import load_settings
-from workers import alerts, erasing, intake, notices, sending
+from workers import alerts, erasing, intake, notices, sending, spend
 from workers.metrics import BACKLOG, OLDEST_SECONDS, RECOVERED
 from workers.runtime import NEEDS, Runtime, build_runtime
 
@@ -35,6 +35,9 @@ OWN_WORK_SECONDS = 5.0
 LOOK_BACK_SECONDS = 60.0
 #: Partitions are looked after this often here too: the calendar's task needs Redis.
 UPKEEP_SECONDS = 3600.0
+#: Spend that is overdue by this long is pulled here too, and looked for this often.
+SPEND_OVERDUE_SECONDS = 900.0
+SPEND_SECONDS = 30.0
 #: At the end, a notice that is on its way is waited for so long; cut off, it is sent again.
 GOODBYE_SECONDS = 5.0
 #: Alerts are judged this often.
@@ -64,6 +67,7 @@ class Sweeper:
         self._in_charge_since = 0.0
         self._looked_back_at = -LOOK_BACK_SECONDS
         self._kept_up_at = -UPKEEP_SECONDS
+        self._pulled_at = -SPEND_SECONDS
         self._add_up_at = 0.0
         self._alerts_at = -ALERTS_SECONDS
         self._courier: threading.Thread | None = None
@@ -114,6 +118,7 @@ class Sweeper:
             self._see_to_sending,
             self._see_to_erasing,
             self._keep_up,
+            self._pull_spend,
             self._add_up,
             self._see_to_alerts,
         )
@@ -153,6 +158,12 @@ class Sweeper:
         with self._runtime.pool.connection() as conn:
             webhooks.make_days(conn)
         self._kept_up_at = time.monotonic()
+
+    def _pull_spend(self) -> None:
+        """Pulls the spend that nobody came for, a little at a time: pulls are steps kept in their account's row."""
+        if time.monotonic() - self._pulled_at >= SPEND_SECONDS:
+            self._pulled_at = time.monotonic()
+            spend.sync_due(self._runtime, seconds=OWN_WORK_SECONDS, overdue_seconds=SPEND_OVERDUE_SECONDS)
 
     def _add_up(self) -> None:
         """Adds up the days that were touched. A step of it that took long has the next one wait ten times as long:

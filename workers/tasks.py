@@ -3,9 +3,9 @@
 from celery import shared_task
 
 from shared.queue import TASKS, Work
-from workers import erasing, intake, probes, sending, upkeep
+from workers import erasing, intake, probes, sending, spend, upkeep
 from workers.app import process
-from workers.calendar import PROBE_TASK
+from workers.calendar import PROBE_TASK, SPEND_TASK
 from workers.heartbeat import beat_at_most
 
 
@@ -42,3 +42,9 @@ def probe() -> None:
     """Asks Meta whether tokens still work, and until when, where that is due."""
     probes.probe_due(process.runtime())
     probes.inspect_due(process.runtime())
+
+
+@shared_task(name=SPEND_TASK)
+def pull_spend() -> None:
+    """Pulls what ads cost, where that is due."""
+    spend.sync_due(process.runtime())

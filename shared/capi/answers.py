@@ -9,7 +9,7 @@ deduplicate messaging events
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
@@ -39,6 +39,7 @@ __all__ = [
     "not_sent",
     "proves_access",
     "read_answer",
+    "read_content",
 ]
 
 LONGEST_TEXT = 500
@@ -153,6 +154,22 @@ def read_answer(
     if code is not None:
         return _graph_refusal(facts, _developer_text(error))
     return _refusal_without_graph(status, facts)
+
+
+def read_content(
+    status: int, headers: Mapping[str, str], body: bytes, *, hide: Collection[str] = ()
+) -> tuple[Answer, dict[str, Any] | None]:
+    """Classify the answer to a question, and its JSON object if it has one. It never raises.
+
+    A question changes nothing at Meta: what can't be read is asked again.
+    """
+    answer = read_answer(status, headers, body, sent=0, hide=hide)
+    if not 200 <= status < 300:
+        return answer, None
+    content = _json_object(body)
+    if not content:
+        return replace(answer, verdict=Verdict.RETRY, reason="answer_unreadable"), None
+    return replace(answer, verdict=Verdict.ACCEPTED, reason=None), content
 
 
 def _receipt(received: int | None, sent: int) -> tuple[Verdict, str | None]:

@@ -115,9 +115,10 @@ def ask_for_sync(conn: psycopg.Connection[Any], account_id: int, *, since: date 
     )
 
 
-def claim_account(conn: psycopg.Connection[Any], *, seconds: float) -> AdAccount | None:
+def claim_account(conn: psycopg.Connection[Any], *, seconds: float, overdue_seconds: float = 0) -> AdAccount | None:
     """Takes the account that has been due longest, under a lease; None when none is due.
 
+    `overdue_seconds`: only one that has waited so long.
     An account whose token is throttled waits until Meta allows more.
     """
     with conn.cursor(row_factory=class_row(AdAccount)) as cursor:
@@ -126,12 +127,13 @@ def claim_account(conn: psycopg.Connection[Any], *, seconds: float) -> AdAccount
             update ad_accounts set lease_token = %(token)s, lease_until = now() + make_interval(secs => %(seconds)s)
             where id = (
                 select a.id from ad_accounts a join credentials c on c.id = a.credential_id
-                where a.enabled and a.next_sync_at <= now() and (a.lease_until is null or a.lease_until < now())
+                where a.enabled and a.next_sync_at <= now() - make_interval(secs => %(overdue)s)
+                  and (a.lease_until is null or a.lease_until < now())
                   and (c.throttled_until is null or c.throttled_until < now())
                 order by a.next_sync_at limit 1 for update of a skip locked
             ) returning {_COLUMNS}
             """,
-            {"token": uuid4(), "seconds": seconds},
+            {"token": uuid4(), "seconds": seconds, "overdue": overdue_seconds},
         )
         return cursor.fetchone()
 

@@ -109,6 +109,17 @@ def spend_facts(
         return cursor.fetchall()
 
 
+def stored_spend(conn: psycopg.Connection[Any], account_id: int, since: date, until: date) -> list[Spend]:
+    """The rows of one account on these days, as they are stored."""
+    with conn.cursor(row_factory=class_row(Spend)) as cursor:
+        cursor.execute(
+            "select account_id, day, level, object_id, currency, spend, impressions, reach, clicks, link_clicks,"
+            " conversations_started, source from ad_spend_daily where account_id = %s and day between %s and %s",
+            [account_id, since, until],
+        )
+        return cursor.fetchall()
+
+
 def known_days(conn: psycopg.Connection[Any], account_id: int, since: date, until: date) -> list[AccountDay]:
     """The days of an account with a row, oldest first; a day that is missing was never fetched."""
     with conn.cursor(row_factory=class_row(AccountDay)) as cursor:

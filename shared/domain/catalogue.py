@@ -22,6 +22,7 @@ _SECTIONS: tuple[tuple[str, Mapping[str, Reason]], ...] = (
     ("Reported items", reasons.SUBMISSIONS),
     ("Attribution", reasons.ATTRIBUTION),
     ("Flags of conversions", reasons.FLAGS),
+    ("Spend", reasons.SPEND),
 )
 _DEFAULTS: tuple[tuple[str, Meaning], ...] = (
     ("100, any other subcode", verdicts.OTHER_100),

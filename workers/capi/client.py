@@ -1,4 +1,4 @@
-"""The one place that posts to Meta.
+"""The one place that talks to Meta.
 
 `POST {base}/{version}/{dataset id}/events` with the token in the Authorization header, never in the URL
 (https://developers.facebook.com/docs/marketing-api/conversions-api/using-the-api). Every outcome comes back
@@ -13,13 +13,15 @@ import re
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3.exceptions
 
-from shared.capi.answers import Answer, PauseReason, Verdict, no_answer, not_sent, read_answer
+from shared.capi.answers import Answer, PauseReason, Verdict, no_answer, not_sent, read_answer, read_content
 from shared.capi.inspection import FORM, Inspection, inspection_body, read_inspection
 from shared.capi.versions import VERSION_FORM
 from shared.transport import Exchange, ExchangeAdapter
@@ -30,7 +32,17 @@ META = "https://graph.facebook.com"
 LONGEST_IDLE_SECONDS = 15
 _EMPTY_BODY = b'{"data":[]}'
 _CHUNK = 16 * 1024
+#: A page of insights has some hundred kB.
+LONGEST_READING = 4 * 1024 * 1024
 _TOKEN_FORM = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came of a question: the answer's JSON object, or None and `answer` says why."""
+
+    content: dict[str, Any] | None = field(repr=False)
+    answer: Answer
 
 
 class _Sessions(threading.local):
@@ -101,6 +113,29 @@ class GraphClient:
                 return Inspection(result="not_sent" if exchange.surely_not_sent else "no_answer")
         return read_inspection(answered)
 
+    def read(self, path: str, token: str, query: Mapping[str, str], *, post: bool = False) -> Reading:
+        """Ask for what `path` names, such as `act_42/insights`; `post` asks Meta to prepare it.
+
+        ValueError when the path is none of ours. Repeating a question changes nothing, so every failure is a reading.
+        """
+        if not re.fullmatch(r"(act_)?[0-9]{1,32}(/[a-z]{1,32})?", path):
+            raise ValueError("A path at Meta is an id and the name of an edge.")
+        if not _TOKEN_FORM.fullmatch(token):
+            return Reading(None, Answer(verdict=Verdict.CONFIG, reason="token_malformed", pause=PauseReason.TOKEN))
+        url, form = f"{self._root}/{path}", urlencode(query)
+        headers = {"Authorization": f"Bearer {token}"}
+        with Exchange(self._deadline).running() as exchange:
+            try:
+                if post:
+                    answered = self._ask(exchange, url, form.encode(), {**headers, "Content-Type": FORM})
+                else:
+                    answered = self._ask(exchange, f"{url}?{form}", None, headers, longest=LONGEST_READING)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                name = "DeadlineExceeded" if exchange.is_expired else type(error).__name__
+                return Reading(None, not_sent(name) if exchange.surely_not_sent else no_answer(name))
+        answer, content = read_content(*answered, hide=[token])
+        return Reading(content, answer)
+
     def _post(self, dataset_meta_id: str, token: str, body: bytes, *, sent: int, hide: list[str]) -> Answer:
         if not re.fullmatch(r"[0-9]{1,32}", dataset_meta_id):
             raise ValueError("A dataset's id at Meta consists of digits only.")
@@ -120,28 +155,40 @@ class GraphClient:
         return read_answer(status, answer_headers, answered, sent=sent, hide=hide)
 
     def _ask(
-        self, exchange: Exchange, url: str, body: bytes, headers: Mapping[str, str]
+        self,
+        exchange: Exchange,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        longest: int | None = None,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of the answer; no body when it was cut off."""
+        """Posts `body`, or asks without one; status, headers and body of the answer, empty when it was cut off."""
         with contextlib.closing(
-            self._session().post(
-                url, data=body, headers=headers, timeout=self._timeouts, allow_redirects=False, stream=True
+            self._session().request(
+                "GET" if body is None else "POST",
+                url,
+                data=body,
+                headers=headers,
+                timeout=self._timeouts,
+                allow_redirects=False,
+                stream=True,
             )
         ) as response:
-            answered = self._read(response)
+            answered = self._read(response, longest or self._max_answer_bytes)
             if exchange.is_expired:
                 answered = b""
             self._sessions.used_at = time.monotonic()
             return response.status_code, response.headers, answered
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: requests.Response, longest: int) -> bytes:
         """The answer's body, or nothing when it is cut off or too long: half an answer is no receipt."""
         parts: list[bytes] = []
         length = 0
         try:
             for part in response.iter_content(_CHUNK):
                 length += len(part)
-                if length > self._max_answer_bytes:
+                if length > longest:
                     return b""
                 parts.append(part)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
