@@ -23,6 +23,8 @@ COMMANDS = {
     "channels": "console.cli.channels:channels",
     "users": "console.cli.users:users",
     "contacts": "console.cli.contacts:contacts",
+    "accounts": "console.cli.accounts:accounts",
+    "spend": "console.cli.spend:spend",
     "apply": "console.cli.apply:apply",
     "send-sample": "console.cli.samples:send_sample",
     "parse": "console.cli.parse:parse",

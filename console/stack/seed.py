@@ -7,10 +7,12 @@ from typing import Any
 
 import psycopg
 
+from console.setup.ad_accounts import add_account
 from console.setup.channels import add_channel
 from console.setup.credentials import add_credential
 from console.setup.datasets import add_dataset
 from shared.crypto import KeyRing
+from shared.db.ad_accounts import account_by_name
 from shared.db.channels import channel_by
 from shared.db.credentials import credential_by_name
 from shared.db.datasets import dataset_by_name
@@ -64,6 +66,34 @@ _GUIDE = DemoDataset(
 DATASETS = (_ONE, _TWO, _GUIDE)
 
 
+AD_ACCOUNT = "demo-ads"
+_AD_ACCOUNT_ID = "4000000000000001"
+#: The ads that the providers' samples name, so that samples and spend meet.
+_ADS = 16
+
+
+def demo_ads() -> list[dict[str, Any]]:
+    """Ads in two campaigns of two ad sets each, as the sandbox knows them."""
+    campaigns = ("Spring sale", "Always on")
+    ads = []
+    for number in range(1, _ADS + 1):
+        campaign, ad_set = number % 2, number % 4
+        ads.append(
+            {
+                "id": f"{120200000000000000 + number}",
+                "name": f"Video {number}" if number % 3 else f"Carousel {number}",
+                "ad_set_id": f"{120300000000000001 + ad_set}",
+                "ad_set_name": ("Women 25-45", "Lookalike 1 %", "Retargeting 30 days", "Broad")[ad_set],
+                "campaign_id": f"{120400000000000001 + campaign}",
+                "campaign_name": campaigns[campaign],
+                "headline": "Chat with us",
+                "body": "Tap to ask us anything on WhatsApp.",
+                "daily_cents": 1500 + 650 * number,
+            }
+        )
+    return ads
+
+
 def demo_channels() -> list[DemoChannel]:
     """One channel for each provider, the datasets by turns, and one of the first provider by the guide's recipe."""
     channels = [
@@ -93,6 +123,12 @@ def seed(conn: psycopg.Connection[Any], values: Mapping[str, str]) -> None:
                 },
                 actor=_ACTOR,
             )
+    if account_by_name(conn, AD_ACCOUNT) is None:
+        add_account(
+            conn,
+            {"name": AD_ACCOUNT, "meta_id": _AD_ACCOUNT_ID, "credential": _ONE.name, "test": True},
+            actor=_ACTOR,
+        )
     for channel in demo_channels():
         if channel_by(conn, channel.name) is None:
             described = {"name": channel.name, "provider": channel.provider, "dataset": channel.dataset.name}
@@ -112,6 +148,15 @@ def sandbox_configuration(values: Mapping[str, str]) -> dict[str, Any]:
                 "era": "guide" if dataset.profile == "guide" else "current",
             }
             for dataset in DATASETS
+        ],
+        "ad_accounts": [
+            {
+                "id": _AD_ACCOUNT_ID,
+                "name": "Demo Shop ads",
+                "currency": "USD",
+                "zone": "America/New_York",
+                "ads": demo_ads(),
+            }
         ],
         "tokens": [{"token": values[dataset.token], "datasets": [dataset.meta_id]} for dataset in DATASETS],
     }

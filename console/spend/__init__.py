@@ -1,0 +1,1 @@
+"""Spend that people bring themselves: files, and single figures."""
