@@ -11,6 +11,7 @@ from shared.db.deliveries import delivery_backlog
 from shared.db.pool import server_time
 from shared.db.webhooks import webhook_backlog
 from shared.domain.alert_facts import (
+    AccountFacts,
     ChannelFacts,
     CodeFacts,
     CredentialFacts,
@@ -113,6 +114,29 @@ where c.currency is not null and c.created_at > now() - %(day)s and c.currency <
 group by 1, 2, 3, 4 order by 1, 4
 """
 
+_ACCOUNTS = """
+select a.name, a.workspace,
+       case when a.credential_id is not null then coalesce(a.last_synced_at, a.created_at) end as synced_at,
+       exists (select from ad_spend_daily d
+               where d.account_id = a.id and d.day >= t.today - 1 and d.spend > 0) as spends,
+       (select max(m.received_at) from channels ch cross join lateral (
+            select received_at from messages
+            where channel_id = ch.id and class <> 'organic' and class <> 'post' order by received_at desc limit 1) m
+        where ch.workspace = a.workspace and not ch.is_test) as last_ad_at,
+       coalesce(m.started, 0)::int as started, coalesce(c.captured, 0)::int as captured
+from ad_accounts a
+cross join lateral (select (now() at time zone a.zone)::date as today) t
+left join lateral (
+    select sum(conversations_started) as started, array_agg(distinct ad_id) as ads from ad_spend_daily
+    where account_id = a.id and level = 'ad' and day between t.today - 3 and t.today - 1) m on true
+left join lateral (
+    select count(*) as captured from touchpoints
+    where ad_id = any(m.ads) and not is_test and class in ('ad', 'ad_without_click_id')
+      and occurred_at >= (t.today - 3)::timestamp at time zone a.zone
+      and occurred_at < t.today::timestamp at time zone a.zone) c on true
+where a.enabled and not a.is_test order by a.name
+"""
+
 _SPOOLS = "select host, bytes, set_aside, since from spools where bytes > 0 or set_aside > 0 order by host"
 
 
@@ -136,6 +160,7 @@ def gather(conn: psycopg.Connection[Any]) -> Facts:
         codes=_rows(conn, CodeFacts, _CODES, asked),
         currencies=_rows(conn, CurrencyFacts, _CURRENCIES, asked),
         spools=_rows(conn, SpoolFacts, _SPOOLS, asked),
+        accounts=_rows(conn, AccountFacts, _ACCOUNTS, asked),
     )
 
 

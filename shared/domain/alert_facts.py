@@ -92,6 +92,23 @@ class SpoolFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccountFacts:
+    """One ad account. `synced_at` is None where spend isn't fetched from Meta; `spends` is whether its newest days,
+    yesterday and today in its zone, cost something; `last_ad_at` is the last message from any ad in its workspace.
+
+    Of the 3 whole days before today: the conversations that Meta says `started`, and those `captured` from its ads.
+    """
+
+    name: str
+    workspace: str
+    synced_at: datetime | None = None
+    spends: bool = False
+    last_ad_at: datetime | None = None
+    started: int = 0
+    captured: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that the rules may ask, at one moment of Postgres's clock. Queue ages are in seconds."""
 
@@ -103,3 +120,4 @@ class Facts:
     codes: Sequence[CodeFacts] = ()
     currencies: Sequence[CurrencyFacts] = ()
     spools: Sequence[SpoolFacts] = ()
+    accounts: Sequence[AccountFacts] = ()

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from shared.capi.verdicts import meaning_of
-from shared.domain.alert_facts import DatasetFacts, Facts
+from shared.domain.alert_facts import AccountFacts, DatasetFacts, Facts
 from shared.domain.deliveries import EXPIRES_AFTER
 from shared.domain.reasons import PAUSES, explain
 
@@ -248,6 +248,29 @@ def _currency(facts: Facts, threshold: float) -> Iterable[Finding]:
         )
 
 
+def _spend_without_conversations(facts: Facts, threshold: float) -> Iterable[Finding]:
+    for one in facts.accounts:
+        if one.spends and (one.last_ad_at is None or facts.now - one.last_ad_at > timedelta(hours=threshold)):
+            yield _of_account(one, since=_age(facts.now, one.last_ad_at) if one.last_ad_at else "ever")
+
+
+def _capture_rate(facts: Facts, threshold: float) -> Iterable[Finding]:
+    for one in facts.accounts:
+        if one.started >= _ENOUGH and 100 * one.captured < threshold * one.started:
+            percent = round(100 * one.captured / one.started)
+            yield _of_account(one, percent=percent, captured=one.captured, started=one.started)
+
+
+def _spend_sync(facts: Facts, threshold: float) -> Iterable[Finding]:
+    for one in facts.accounts:
+        if one.synced_at and facts.now - one.synced_at > timedelta(hours=threshold):
+            yield _of_account(one, age=_age(facts.now, one.synced_at))
+
+
+def _of_account(account: AccountFacts, **detail: Any) -> Finding:
+    return Finding(workspace=account.workspace, subject=f"ad_account:{account.name}", detail=detail)
+
+
 def _of_dataset(dataset: DatasetFacts, **detail: Any) -> Finding:
     return Finding(workspace=dataset.workspace, subject=f"dataset:{dataset.name}", detail=detail)
 
@@ -329,6 +352,33 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             find=_no_ad_conversations,
             threshold=24,
             most=720,
+            unit="hours",
+        ),
+        "spend_without_conversations": Kind(
+            title="Ads cost, and nobody writes",
+            words="Ad account {name} spends, and no message from an ad has come for: {since}.",
+            next_step="Look whether the ads lead to this number and the provider still posts: ctwa doctor",
+            find=_spend_without_conversations,
+            threshold=12,
+            most=720,
+            unit="hours",
+        ),
+        "capture_rate": Kind(
+            title="Conversations that were not captured",
+            words="Only {percent} % of the conversations that Meta says ads of account {name} started in 3 days were "
+            "captured ({captured} of {started}).",
+            next_step="Check the provider's attribution settings, and that the ads lead to a number here: ctwa doctor",
+            find=_capture_rate,
+            threshold=70,
+            most=100,
+            unit="% at least",
+        ),
+        "spend_sync": Kind(
+            title="Spend is not fetched",
+            words="What ads of account {name} cost was last fetched {age} ago.",
+            next_step="See why, and fetch it: ctwa spend sync",
+            find=_spend_sync,
+            threshold=26,
             unit="hours",
         ),
         "click_id_fall": Kind(

@@ -340,3 +340,43 @@ def test_the_list_is_by_state_and_workspace_newest_first_in_pages(calm):
             "default"
         ]
         assert list_alerts(conn, states=["resolved"]) == []
+
+
+ACCOUNT = (
+    "insert into ad_accounts (name, meta_id, currency, zone, credential_id)"
+    " values ('a', '1', 'BRL', 'America/Sao_Paulo', 1)"
+)
+#: Spend so many days ago, conversations that Meta says it started, hours without a message; the kinds that are found.
+SPEND = {
+    "spend and messages": (0, 5, 0, []),
+    "spend and no message": (0, 5, 30, ["no_ad_conversations", "spend_without_conversations"]),
+    "old spend and no message": (3, 5, 30, ["no_ad_conversations"]),
+    "few of many captured": (2, 100, 0, ["capture_rate"]),
+}
+
+
+@pytest.mark.parametrize("case", SPEND)
+def test_what_ads_cost_and_brought_is_compared(calm, case):
+    days_ago, started, silent_hours, expected = SPEND[case]
+    calm.receive_ads(1, 8)
+    calm.intake()
+    calm.execute(ACCOUNT)
+    calm.execute("update messages set received_at = received_at - make_interval(hours => %s)", silent_hours)
+    day = f"(now() at time zone 'America/Sao_Paulo')::date - {days_ago}"
+    calm.execute(f"insert into ad_account_days (account_id, day, level, source) values (1, {day}, 'ad', 'meta')")
+    calm.execute(
+        "insert into ad_spend_daily (account_id, day, level, object_id, currency, spend, conversations_started, source)"
+        f" values (1, {day}, 'ad', (select min(ad_id) from touchpoints), 'BRL', 10, %s, 'meta')",
+        started,
+    )
+    evaluate(calm.runtime)
+    assert kinds(calm) == expected
+
+
+def test_spend_that_is_not_fetched_any_more_is_found_and_that_of_files_never(calm):
+    calm.execute(ACCOUNT)
+    calm.execute("update ad_accounts set last_synced_at = now() - interval '27 h'")
+    calm.execute("insert into ad_accounts (name, created_at) values ('files', now() - interval '9 d')")
+    evaluate(calm.runtime)
+    assert [row["subject"] for row in calm.rows("select subject from alerts")] == ["ad_account:a"]
+    assert kinds(calm) == ["spend_sync"]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.alert_facts import (
+    AccountFacts,
     ChannelFacts,
     CodeFacts,
     CredentialFacts,
@@ -44,6 +45,10 @@ def code(number: int, subcode: int | None = None) -> Facts:
 
 def spool(**changes: Any) -> Facts:
     return Facts(now=NOW, spools=[SpoolFacts(host="h1", **{"bytes": 0, "set_aside": 0, "since": None, **changes})])
+
+
+def account(**changes: Any) -> Facts:
+    return Facts(now=NOW, accounts=[AccountFacts(name="brl", workspace="default", **changes)])
 
 
 def clicks(*, yesterday: tuple[int, int], today: tuple[int, int]) -> Facts:
@@ -85,6 +90,15 @@ CASES: list[tuple[str, Facts, Facts]] = [
     ("click_id_fall", clicks(yesterday=(20, 20), today=(20, 14)), clicks(yesterday=(20, 20), today=(20, 15))),
     ("click_id_fall", clicks(yesterday=(10, 10), today=(10, 0)), clicks(yesterday=(9, 9), today=(10, 0))),
     ("click_id_fall", clicks(yesterday=(50, 25), today=(10, 3)), clicks(yesterday=(50, 25), today=(9, 0))),
+    (
+        "spend_without_conversations",
+        account(spends=True, last_ad_at=ago(hours=12.1)),
+        account(spends=True, last_ad_at=ago(hours=11.9)),
+    ),
+    ("spend_without_conversations", account(spends=True), account(last_ad_at=ago(hours=99))),
+    ("capture_rate", account(started=10, captured=6), account(started=10, captured=7)),
+    ("capture_rate", account(started=10), account(started=9)),
+    ("spend_sync", account(synced_at=ago(hours=26.1)), account(synced_at=ago(hours=25.9))),
     ("spool", spool(bytes=1, since=ago(minutes=3)), spool(bytes=1, since=ago(minutes=1))),
     ("spool", spool(set_aside=1), spool()),
     ("webhooks_unreadable", channel(unreadable=10, last_unreadable_at=ago(minutes=1)), channel(unreadable=9)),
