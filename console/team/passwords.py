@@ -40,14 +40,14 @@ def check_password(password: str, *, email: str) -> None:
 def hash_password(password: str) -> str:
     """The argon2id hash, with its salt and costs."""
     with _TURNS:
-        return _HASHER.hash(password)
+        return _HASHER.hash(_bytes(password))
 
 
 def is_password(hash_: str | None, password: str) -> bool:
     """Whether it is the password; without a hash it takes as long and is not."""
     with _TURNS:
         try:
-            fits = _HASHER.verify(hash_ or _NOBODY, password[: LONGEST + 1])
+            fits = _HASHER.verify(hash_ or _NOBODY, _bytes(password[: LONGEST + 1]))
         except (VerificationError, InvalidHashError):
             return False
     return fits and hash_ is not None
@@ -56,3 +56,7 @@ def is_password(hash_: str | None, password: str) -> bool:
 def is_outdated(hash_: str) -> bool:
     """Whether it was made at other costs than today's."""
     return _HASHER.check_needs_rehash(hash_)
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")

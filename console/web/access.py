@@ -24,6 +24,8 @@ WORKSPACE = "workspace_id"
 class Door(StrEnum):
     """What is not of a workspace."""
 
+    #: Programs that look whether we are up, and files: nobody is looked up, so that it works without Postgres.
+    MACHINE = "machine"
     #: Whoever comes.
     ANYONE = "anyone"
     #: Whoever is logged in, whatever their role.
@@ -52,7 +54,7 @@ def access_of(app: Flask, endpoint: str) -> Access | None:
 
 def install(app: Flask) -> None:
     """Sets the guard before every request."""
-    setattr(app.view_functions["static"], _MARK, Door.ANYONE)
+    setattr(app.view_functions["static"], _MARK, Door.MACHINE)
     app.url_value_preprocessor(_take_workspace)
     app.url_defaults(_give_workspace(app))
     app.before_request(_guard(app))
@@ -103,11 +105,11 @@ def _give_workspace(app: Flask) -> Callable[[str, dict[str, Any]], None]:
 
 def _guard(app: Flask) -> Callable[[], ResponseReturnValue | None]:
     def guard() -> ResponseReturnValue | None:
-        if request.endpoint == "static":
-            return None
-        _find_person()
         # Without an endpoint there is no such page, or not by this method: the router says so to whoever asks.
         access = access_of(app, request.endpoint) if request.endpoint else Door.ANYONE
+        if access is Door.MACHINE:
+            return None
+        _find_person()
         if access is Door.ANYONE:
             return None
         if g.person is None:

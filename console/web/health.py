@@ -12,14 +12,14 @@ health = Blueprint("health", __name__)
 
 
 @health.get("/healthz")
-@least(Door.ANYONE)
+@least(Door.MACHINE)
 def healthz() -> Response:
     """The process runs."""
     return Response("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @health.get("/readyz")
-@least(Door.ANYONE)
+@least(Door.MACHINE)
 def readyz() -> Response:
     """Postgres answers, and its schema is this version's."""
     try:

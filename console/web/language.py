@@ -15,7 +15,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, g, request
-from flask_babel import Babel, Domain, get_babel, get_locale
+from flask_babel import Babel, Domain, get_locale
 
 #: Locale -> its name in its own language.
 LANGUAGES = {"en": "English", "pt_BR": "Português (Brasil)", "es": "Español"}
@@ -32,10 +32,8 @@ class _Domain(Domain):  # type: ignore[misc]
 
 def install(app: Flask) -> None:
     """The person's own language, else the cookie's, else what the browser asks for."""
-    Babel(app, locale_selector=choose, timezone_selector=lambda: zone().key)
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    domain = _Domain()
-    get_babel(app).domain_instance = domain
+    babel = Babel(app, locale_selector=choose, timezone_selector=lambda: zone().key)
+    babel.domain_instance = _Domain()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     for locale in LANGUAGES:
         translations(locale)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.crypto import CannotDecrypt, HashRing, KeyRing, KeyRingError, generate_key
+from shared.crypto import CannotDecrypt, HashRing, KeyRing, KeyRingError, derive_keys, generate_key
 
 OLD, NEW, OTHER = (generate_key() for _ in range(3))
 RING = KeyRing([NEW], name="TOKEN_KEYS")
@@ -126,3 +126,11 @@ def test_a_generated_key_fits_every_ring():
     key = generate_key()
     assert KeyRing([key], name="TOKEN_KEYS").open(KeyRing([key], name="TOKEN_KEYS").seal(b"x")) == b"x"
     assert HashRing([key]).hash("phone", "1")
+
+
+def test_derived_keys_differ_by_ring_and_purpose_and_are_always_the_same():
+    keys = [generate_key(), generate_key()]
+    cookies = derive_keys(keys, purpose="cookies")
+    assert derive_keys(keys, purpose="cookies") == cookies
+    assert len({*cookies, *derive_keys(keys, purpose="throttle")}) == 4
+    assert {len(key) for key in cookies} == {32}

@@ -139,3 +139,25 @@ def test_every_form_of_a_redis_address_is_taken(url):
 def test_addresses_lose_their_trailing_slash():
     settings = load_settings({"GRAPH_URL": "http://127.0.0.1:8080/", "PUBLIC_URL": "https://example.com//"})
     assert (settings.graph_url, settings.public_url) == ("http://127.0.0.1:8080", "https://example.com")
+
+
+@pytest.mark.parametrize(
+    ("url", "fine"),
+    [
+        ("https://console.example.com", True),
+        ("https://console.example.com:8443/", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost:8080", True),
+        ("http://console.example.com", False),
+        ("http://127.0.0.1.example.com", False),
+        ("https://console.example.com/console", False),
+        ("console.example.com", False),
+        ("ftp://console.example.com", False),
+    ],
+)
+def test_the_console_is_opened_by_https_or_on_this_machine(url, fine):
+    if fine:
+        assert load_settings({"CONSOLE_URL": url}).console_url == url.rstrip("/")
+    else:
+        with pytest.raises(SettingsError, match="CONSOLE_URL: must"):
+            load_settings({"CONSOLE_URL": url})
