@@ -28,6 +28,7 @@ from shared.db.contacts import (
 from shared.db.tombstones import erased_names
 from shared.domain.messages import Message
 from shared.domain.regions import country_of
+from shared.domain.signals import LabelChange, OutgoingMessage
 from shared.domain.submissions import Person
 from shared.logs import get_logger
 from shared.naming import compared_form
@@ -40,7 +41,8 @@ KINDS = ("bsuid", "phone", "lid", "provider_id", "email", "parent_bsuid")
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
-    """The writer of one message, or the person that a business reports something of, as far as their names tell.
+    """The writer of one message, or the person that a business reports something of or wrote to, as far as their names
+    tell.
 
     A message proves that its names are one person's; a report does not, and merges nobody. `contact_id` is the contact
     that something else than a name has shown: then the names are new names of it.
@@ -48,7 +50,7 @@ class Sender:
 
     workspace: str
     is_test: bool
-    message: Message | Person
+    message: Message | Person | OutgoingMessage | LabelChange
     contact_id: int | None = None
 
     @property

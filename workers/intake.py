@@ -38,7 +38,9 @@ from workers.leads import AdMessage, store_leads
 from workers.metrics import CLAIMED_WEBHOOKS, MESSAGES, WEBHOOKS
 from workers.reattribution import contacts_merged
 from workers.requests import UnreadableRequest, read_request
+from workers.rules import RuleRun
 from workers.runtime import Runtime
+from workers.signals import Batch, consider_automatic, consider_messages, read_signals, sealed_text
 from workers.submissions import Settled, Submitted, store_submissions
 
 log = get_logger(__name__)
@@ -236,7 +238,7 @@ def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Seq
     fresh = {key: one for key, one in found.items() if _says_more(one[1], known.get(key))}
     merged: set[int] = set()
     contacts = _contacts(runtime, conn, fresh, known, merged)
-    rows = upsert_messages(conn, [_row(one, contacts[key]) for key, one in fresh.items()])
+    rows = upsert_messages(conn, [_row(one, contacts[key], runtime.secret_ring) for key, one in fresh.items()])
     if erased_among(conn, contacts.values()):
         # Between our look and our write; the message's own lock on the contact has waited for it. The next try knows.
         raise SerializationFailure("somebody was erased meanwhile")
@@ -247,20 +249,27 @@ def store(runtime: Runtime, conn: psycopg.Connection[Any], token: Any, read: Seq
     ]
     now = server_time(conn)
     ready = store_leads(conn, ads, now=now) + contacts_merged(conn, sorted(merged), now=now)
+    run = RuleRun(conn, runtime.rules.rules(conn), now=now)
+    batch = [Batch(one.webhook, one.channel, one.parsed) for one in read if one.channel and one.parsed]
+    consider_messages(conn, run, batch, {key: (rows[key], contacts[key]) for key in rows if key not in known})
+    ready += read_signals(conn, runtime.identities, runtime.secret_ring, run, batch)
     unknown: dict[UUID, int] = {}
     for one in read:
         stored = store_automatic_events(conn, _reports(one), now=now)
         ready += stored.ready
         unknown[one.webhook.id] = stored.unknown
+    consider_automatic(conn, run, batch)
     settled = store_submissions(
         conn,
         runtime.identities,
         [one.submitted for one in read if one.submitted],
         now=now,
+        offer=run.offer,
         # Alone, for a data error in company: the culprit is then one of its items.
         guarded=len(read) == 1,
     )
-    ready += settled.ready
+    run.finish()
+    ready += settled.ready + run.ready
     results = [
         _request_result(one.webhook, one.submitted, settled)
         if one.submitted
@@ -348,7 +357,7 @@ def _reports(read: ReadWebhook) -> list[Report]:
     ]
 
 
-def _row(one: tuple[ReadWebhook, Message], contact_id: int) -> NewMessage:
+def _row(one: tuple[ReadWebhook, Message], contact_id: int, ring: KeyRing) -> NewMessage:
     read, message = one
     assert read.channel is not None
     return NewMessage(
@@ -362,6 +371,7 @@ def _row(one: tuple[ReadWebhook, Message], contact_id: int) -> NewMessage:
         webhook_id=read.webhook.id,
         webhook_received_at=read.webhook.received_at,
         is_test=read.channel.is_test,
+        text=sealed_text(ring, message.text) if read.channel.keep_text else None,
     )
 
 

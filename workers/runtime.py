@@ -18,6 +18,7 @@ from shared.queue import Bell, make_publisher, make_redis
 from shared.settings import Settings
 from workers.capi.client import GraphClient
 from workers.identities import Identities
+from workers.rule_book import RuleBook
 
 log = get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Runtime:
     token_ring: KeyRing
     identities: Identities
     graph: GraphClient
+    rules: RuleBook = field(default_factory=RuleBook)
     #: Set when the process is asked to stop: no drain claims anything after that.
     stopping: threading.Event = field(default_factory=threading.Event)
 

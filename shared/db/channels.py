@@ -125,6 +125,8 @@ class IntakeChannel:
     currency: str | None
     post_policy: str
     is_test: bool
+    #: The text of its messages is kept, sealed.
+    keep_text: bool
     dataset_id: int | None
     dataset_meta_id: str | None
     dataset_sending: str | None
@@ -137,11 +139,11 @@ class IntakeChannel:
 
 _INTAKE = """
 select c.id, c.name, c.workspace, c.provider, c.currency, c.post_policy,
-       c.is_test or coalesce(d.is_test, false) as is_test, c.dataset_id, d.meta_id as dataset_meta_id,
+       c.is_test or coalesce(d.is_test, false) as is_test, w.keep_text, c.dataset_id, d.meta_id as dataset_meta_id,
        d.sending as dataset_sending, d.unknown_policy as dataset_unknown_policy,
        d.automatic_policy as dataset_automatic_policy, d.attribution_days as dataset_attribution_days,
        d.consent_policy as dataset_consent_policy, d.allow_zero_value as dataset_allow_zero_value
-from channels c left join datasets d on d.id = c.dataset_id
+from channels c join workspaces w on w.name = c.workspace left join datasets d on d.id = c.dataset_id
 """
 
 

@@ -127,6 +127,16 @@ def contact_changes(conn: psycopg.Connection[Any], contact_id: int, *, limit: in
         ).fetchall()
 
 
+def has_tag(conn: psycopg.Connection[Any], contact_id: int, tag: str) -> bool:
+    """Whether a contact, or what it was merged into, has a tag now."""
+    row = conn.execute(
+        "select exists (select from contacts c join contacts r on r.id = coalesce(c.merged_into, c.id)"
+        " where c.id = %s and %s = any(r.tags))",
+        [contact_id, tag],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def _standing(conn: psycopg.Connection[Any], contact_id: int) -> Standing:
     row = conn.execute("select stage, tags, consent from contacts where id = %s", [contact_id]).fetchone()
     if row is None:

@@ -42,6 +42,14 @@ def find_contacts(conn: psycopg.Connection[Any], keys: Iterable[IdentityKey]) ->
     return {(workspace, kind, digest): contact_id for workspace, kind, digest, contact_id in rows}
 
 
+def workspace_of(conn: psycopg.Connection[Any], contact_id: int) -> tuple[str, bool]:
+    """The workspace of a contact, and whether it is a test. Raises LookupError."""
+    row = conn.execute("select workspace, is_test from contacts where id = %s", [contact_id]).fetchone()
+    if row is None:
+        raise LookupError("a contact that is not there")
+    return str(row[0]), bool(row[1])
+
+
 def insert_contacts(conn: psycopg.Connection[Any], owners: Sequence[tuple[str, bool]]) -> list[int]:
     """Adds one contact for each (workspace, is test); their ids, in order."""
     if not owners:

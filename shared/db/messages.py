@@ -1,7 +1,7 @@
 """The `messages` and `touchpoints` tables: who wrote to which channel, and which of these messages came from an ad."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ MessageKey = tuple[int, str]
 
 @dataclass(frozen=True, kw_only=True)
 class NewMessage:
-    """One live inbound message. There is no text in it."""
+    """One live inbound message, or one that the business sent. `text` is sealed, and there only where it is kept."""
 
     channel_id: int
     message_id: str
@@ -28,6 +28,7 @@ class NewMessage:
     webhook_id: UUID
     webhook_received_at: datetime
     is_test: bool
+    text: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -56,10 +57,11 @@ class NewTouchpoint:
 
 @dataclass(frozen=True)
 class KnownMessage:
-    """A message we have already: what it was taken for, and who wrote it."""
+    """A message we have already: what it was taken for, who wrote it, and its row."""
 
     message_class: str
     contact_id: int
+    id: int
 
 
 def known_messages(conn: psycopg.Connection[Any], keys: Iterable[MessageKey]) -> dict[MessageKey, KnownMessage]:
@@ -67,13 +69,13 @@ def known_messages(conn: psycopg.Connection[Any], keys: Iterable[MessageKey]) ->
     wanted = sorted(set(keys))
     rows = conn.execute(
         """
-        select m.channel_id, m.message_id, m.class, m.contact_id
+        select m.channel_id, m.message_id, m.class, m.contact_id, m.id
         from unnest(%s::bigint[], %s::text[]) as k (channel_id, message_id)
         join messages m using (channel_id, message_id)
         """,
         [[key[0] for key in wanted], [key[1] for key in wanted]],
     ).fetchall()
-    return {(channel_id, message_id): KnownMessage(cls, contact) for channel_id, message_id, cls, contact in rows}
+    return {(channel_id, message_id): KnownMessage(*facts) for channel_id, message_id, *facts in rows}
 
 
 def upsert_messages(conn: psycopg.Connection[Any], messages: Sequence[NewMessage]) -> dict[MessageKey, int]:
@@ -87,10 +89,11 @@ def upsert_messages(conn: psycopg.Connection[Any], messages: Sequence[NewMessage
     rows = conn.execute(
         """
         insert into messages as m (channel_id, message_id, contact_id, class, kind, sent_at, received_at, webhook_id,
-                                   webhook_received_at, is_test)
-        select * from unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],
-                             %s::timestamptz[], %s::uuid[], %s::timestamptz[], %s::boolean[])
-        on conflict (channel_id, message_id) do update set class = excluded.class
+                                   webhook_received_at, is_test, text)
+        select * from unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::timestamptz[],
+                             %b::timestamptz[], %b::uuid[], %b::timestamptz[], %b::boolean[], %b::bytea[])
+        on conflict (channel_id, message_id) do update
+        set class = excluded.class, text = coalesce(m.text, excluded.text)
         where array_position(%s::text[], excluded.class) > array_position(%s::text[], m.class)
         returning m.channel_id, m.message_id, m.id
         """,
@@ -105,11 +108,69 @@ def upsert_messages(conn: psycopg.Connection[Any], messages: Sequence[NewMessage
             [message.webhook_id for message in ordered],
             [message.webhook_received_at for message in ordered],
             [message.is_test for message in ordered],
+            [message.text for message in ordered],
             [cls.value for cls in LEAST_TO_MOST],
             [cls.value for cls in LEAST_TO_MOST],
         ],
     ).fetchall()
     return {(channel_id, message_id): row_id for channel_id, message_id, row_id in rows}
+
+
+def store_outgoing(conn: psycopg.Connection[Any], message: NewMessage) -> int:
+    """Stores a message that the business sent, once; the id of its row."""
+    values = {**message.__dict__, "class": message.message_class}
+    conn.execute(
+        """
+        insert into messages (channel_id, message_id, contact_id, direction, class, kind, sent_at, received_at,
+                              webhook_id, webhook_received_at, is_test, text)
+        values (%(channel_id)s, %(message_id)s, %(contact_id)s, 'out', %(class)s, %(kind)s, %(sent_at)s,
+                %(received_at)s, %(webhook_id)s, %(webhook_received_at)s, %(is_test)s, %(text)s)
+        on conflict (channel_id, message_id) do nothing
+        """,
+        values,
+    )
+    row = conn.execute(
+        "select id from messages where channel_id = %s and message_id = %s", [message.channel_id, message.message_id]
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def place_of_message(conn: psycopg.Connection[Any], row_id: int, contact_id: int) -> int:
+    """Which message of a person this is: 1 is the last ad message up to it, or their very first without one."""
+    row = conn.execute(
+        """
+        with family as materialized (select id from contacts where id = %(contact)s or merged_into = %(contact)s),
+        this as materialized (select coalesce(sent_at, received_at) as at, id from messages where id = %(row)s),
+        opener as materialized (
+            select coalesce(m.sent_at, m.received_at) as at, m.id
+            from touchpoints t join messages m on m.id = t.message_id, this
+            where t.contact_id in (select id from family) and t.class <> 'post'
+              and (coalesce(m.sent_at, m.received_at), m.id) <= (this.at, this.id)
+            order by 1 desc, 2 desc limit 1
+        )
+        select count(*) from messages m, this
+        where m.contact_id in (select id from family) and m.direction = 'in'
+          and (coalesce(m.sent_at, m.received_at), m.id) <= (this.at, this.id)
+          and not exists (select from opener o where (coalesce(m.sent_at, m.received_at), m.id) < (o.at, o.id))
+        """,
+        {"contact": contact_id, "row": row_id},
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def first_replies(conn: psycopg.Connection[Any], contact_id: int, at: datetime) -> int:
+    """Writes down that a person of the business answered a contact, on each ad message before that nobody had
+    answered; on how many."""
+    return conn.execute(
+        """
+        update touchpoints set first_reply_at = %(at)s
+        where contact_id in (select id from contacts where id = %(contact)s or merged_into = %(contact)s)
+          and occurred_at <= %(at)s and first_reply_at is null and source = 'message'
+        """,
+        {"contact": contact_id, "at": at},
+    ).rowcount
 
 
 _TOUCHPOINT = """
