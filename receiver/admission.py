@@ -13,9 +13,10 @@ MAX_HEADER_BYTES = 32 * 1024
 MAX_PATH_LENGTH = 200
 RETRY_SECONDS = 5
 
-#: Why a request is refused, and how that is answered. Bodies are empty: a stranger learns nothing from them.
+#: Why a request is refused, and how that is answered. A webhook's answer has no body: a stranger learns nothing of it.
 REFUSALS = {
     "unknown_channel": 404,
+    "unknown_path": 404,
     # Like an unknown one. Nothing of a customer who is switched off is taken in, and what the provider keeps
     # trying to deliver meanwhile arrives after all when the channel is switched on again.
     "disabled_channel": 404,
@@ -26,6 +27,14 @@ REFUSALS = {
     "too_large": 413,
     "headers_too_large": 431,
     "not_authentic": 401,
+    "no_key": 401,
+    "unknown_key": 401,
+    "scope": 403,
+    "media_type": 415,
+    "content_encoding": 415,
+    "idempotency_key": 400,
+    "unreadable": 422,
+    "malformed": 422,
     "challenge": 403,
     "limited": 429,
     "slow": 408,
@@ -33,6 +42,7 @@ REFUSALS = {
     "incomplete": 400,
     # Not the sender's fault: it is to come again.
     "channels_unknown": 503,
+    "keys_unknown": 503,
     "keys": 503,
     "memory": 503,
     "not_durable": 503,
@@ -41,7 +51,14 @@ REFUSALS = {
     "error": 500,
 }
 #: Refusals that a stranger can cause at will, and that count against its address.
-LIMITED = frozenset(reason for reason, status in REFUSALS.items() if 400 <= status < 500) - {"limited"}
+LIMITED = frozenset(reason for reason, status in REFUSALS.items() if 400 <= status < 500) - {
+    "limited",
+    # Only the holder of a key gets as far.
+    "unreadable",
+    "malformed",
+}
+#: Refusals of senders that may have been added a moment ago.
+NEWCOMERS = frozenset({"unknown_channel", "unknown_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +86,16 @@ class Admitted:
     channel: OpenChannel
     authentic: bool
 
+    def refuse(self, reason: str) -> Refused:
+        """Its refusal after all."""
+        return Refused(reason, self.channel.id)
+
 
 def admit(head: Head, channel: OpenChannel | None, *, max_body: int, chunked: bool) -> Admitted | Refused:
     """Every check that needs no body, cheapest first. `chunked` allows bodies without a Content-Length."""
     if channel is None:
         return Refused("unknown_channel")
-    reason = _channel_problem(head, channel) or _form_problem(head, max_body=max_body, chunked=chunked)
+    reason = _channel_problem(head, channel) or form_problem(head, max_body=max_body, chunked=chunked)
     if reason:
         return Refused(reason, channel.id)
     provider = channel.provider
@@ -133,7 +154,8 @@ def _channel_problem(head: Head, channel: OpenChannel) -> str | None:
     return None
 
 
-def _form_problem(head: Head, *, max_body: int, chunked: bool) -> str | None:
+def form_problem(head: Head, *, max_body: int, chunked: bool) -> str | None:
+    """What is wrong with a head of any door, or None."""
     if head.header_bytes > MAX_HEADER_BYTES:
         return "headers_too_large"
     if head.has_transfer_encoding:

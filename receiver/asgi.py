@@ -15,10 +15,11 @@ from typing import Any
 
 from flask import Flask
 
-from receiver.admission import Admitted, Refused
+from receiver.admission import NEWCOMERS, Refused
+from receiver.exchange import HEAD, LOOK_SECONDS, MAKE_TICKET, TICKET, VERDICT, Admitted, Entrance
+from receiver.head import Head
 from receiver.inbox import NotStored, Sink, Ticket
 from receiver.inflight import InFlight, Request
-from receiver.webhooks import HEAD, LOOK_SECONDS, MAKE_TICKET, TICKET, VERDICT, Door
 from shared.db.webhooks import NewWebhook
 from shared.logs import get_logger
 
@@ -29,8 +30,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
-#: Bodies larger than this are hashed and sealed beside the event loop.
-INLINE_BYTES = 64 * 1024
 _ENVIRON = {
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
@@ -74,14 +73,13 @@ class Front:
     def __init__(
         self,
         app: Flask,
-        door: Door,
-        *,
+        *doors: Entrance,
         start: Callable[[], None],
         stop: Callable[[], None],
         in_flight: InFlight | None = None,
     ) -> None:
         self._app = app
-        self._door = door
+        self._doors = doors
         self._start = start
         self._stop = stop
         self._in_flight = in_flight or InFlight()
@@ -101,32 +99,40 @@ class Front:
         await send({"type": "http.response.body", "body": content})
 
     async def _answer(self, environ: dict[str, Any], request: Request, receive: Receive) -> Answer:
-        head = self._door.head(environ)
-        if head is None:
-            return run_wsgi(self._app, environ)
-        verdict = self._door.admit(head)
-        if isinstance(verdict, Refused) and verdict.reason == "unknown_channel" and await self._looked_again():
-            verdict = self._door.admit(head)
-        if isinstance(verdict, Admitted) and (head.length or head.has_transfer_encoding):
-            refused = await self._read(environ, request, receive)
-            verdict = Refused(refused, verdict.channel.id) if refused else verdict
+        for door in self._doors:
+            head = door.head(environ)
+            if head is not None:
+                return await self._answer_at(door, head, environ, request, receive)
+        return run_wsgi(self._app, environ)
+
+    async def _answer_at(
+        self, door: Entrance, head: Head, environ: dict[str, Any], request: Request, receive: Receive
+    ) -> Answer:
+        verdict = door.admit(head)
+        if isinstance(verdict, Refused) and verdict.reason in NEWCOMERS and await self._looked_again(door):
+            verdict = door.admit(head)
+        if not isinstance(verdict, Refused) and (head.length or head.has_transfer_encoding):
+            refused = await self._read(environ, request, receive, door.max_body)
+            verdict = verdict.refuse(refused) if refused else verdict
         environ |= {HEAD: head, VERDICT: verdict}
         if isinstance(verdict, Refused):
             return run_wsgi(self._app, environ)
-        return await self._take_in(environ, request, verdict)
+        return await self._take_in(environ, request, verdict, door.inline_bytes)
 
-    async def _take_in(self, environ: dict[str, Any], request: Request, admitted: Admitted) -> Answer:
+    async def _take_in(
+        self, environ: dict[str, Any], request: Request, admitted: Admitted, inline_bytes: int
+    ) -> Answer:
         """Runs the view, and holds its answer back until the webhook is durable."""
         loop = asyncio.get_running_loop()
         environ[MAKE_TICKET] = partial(LoopTicket, loop)
-        if request.size > INLINE_BYTES:
+        if request.size > inline_bytes:
             answer = await loop.run_in_executor(self._beside, run_wsgi, self._app, environ)
         else:
             answer = run_wsgi(self._app, environ)
         ticket: LoopTicket | None = environ.get(TICKET)
         refused = await self._refused(ticket, request) if ticket else None
         if refused:
-            environ[VERDICT] = Refused(refused, admitted.channel.id)
+            environ[VERDICT] = admitted.refuse(refused)
             return run_wsgi(self._app, environ)
         return answer
 
@@ -141,14 +147,14 @@ class Front:
             return _given_up(request, error)
         return None
 
-    async def _looked_again(self) -> bool:
-        looking = self._door.channels.look_again()
+    async def _looked_again(self, door: Entrance) -> bool:
+        looking = door.look_again()
         if looking is None:
             return False
         await asyncio.wait({asyncio.wrap_future(looking)}, timeout=LOOK_SECONDS)
         return True
 
-    async def _read(self, environ: dict[str, Any], request: Request, receive: Receive) -> str | None:
+    async def _read(self, environ: dict[str, Any], request: Request, receive: Receive, max_body: int) -> str | None:
         """Reads the body into `environ`; the reason for a refusal if it can't be had."""
         parts: list[bytes] = []
         more = True
@@ -161,7 +167,7 @@ class Front:
                 part = message.get("body", b"")
                 parts.append(part)
                 self._in_flight.grow(request, len(part))
-                if request.refused or request.size > self._door.max_body:
+                if request.refused or request.size > max_body:
                     return request.refused or "too_large"
                 more = message.get("more_body", False)
         except asyncio.CancelledError as error:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 PREFIX = "/webhooks/"
+API_PREFIX = "/v1/"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,6 +42,18 @@ def read_head(environ: Mapping[str, Any], *, public_url: str, trusted_proxies: i
     if not full_path.startswith(PREFIX):
         return None
     key, _, path = full_path[len(PREFIX) :].partition("/")
+    return _head(environ, key, path, public_url, trusted_proxies)
+
+
+def read_api_head(environ: Mapping[str, Any], *, public_url: str, trusted_proxies: int) -> Head | None:
+    """The head of a request to the API, without a key, its path below `/v1/`; None if the path isn't the API's."""
+    full_path = _text(environ.get("PATH_INFO", ""))
+    if not full_path.startswith(API_PREFIX):
+        return None
+    return _head(environ, "", full_path[len(API_PREFIX) :], public_url, trusted_proxies)
+
+
+def _head(environ: Mapping[str, Any], key: str, path: str, public_url: str, trusted_proxies: int) -> Head:
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from receiver.admission import Admitted
+from receiver.calls import Call
 from shared.crypto import KeyRing
 from shared.db.webhooks import NewWebhook
 
@@ -48,6 +49,25 @@ def make_record(
         path=_storable(_without(head.path, secrets)),
         query=kept_query(head.query, secrets),
         headers=kept_headers(head.headers, secrets),
+        body=ring.seal(body),
+        body_bytes=len(body),
+    )
+
+
+def make_call_record(call: Call, body: bytes, *, webhook_id: UUID, received_at: datetime, ring: KeyRing) -> NewWebhook:
+    """The row for one request to the API: kept like a webhook, and read like one."""
+    headers = kept_headers(call.head.headers, [call.key_text])
+    if call.idempotency_key is not None:
+        headers["idempotency-key"] = call.idempotency_key
+    return NewWebhook(
+        id=webhook_id,
+        received_at=received_at,
+        source="api_key",
+        source_id=call.key.id,
+        method=call.head.method,
+        path=call.kind,
+        query="",
+        headers=headers,
         body=ring.seal(body),
         body_bytes=len(body),
     )

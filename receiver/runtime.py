@@ -5,10 +5,13 @@ import threading
 import psycopg
 
 from receiver import metrics
-from receiver.channels import ChannelReader, Channels
+from receiver.api import CallDoor
+from receiver.channels import Channels
 from receiver.drain import Drain
 from receiver.health import Readiness
 from receiver.inbox import Inbox
+from receiver.keys import Keys
+from receiver.known import Reader
 from receiver.limits import RefusalLimit
 from receiver.postgres import Postgres
 from receiver.ringer import Ringer
@@ -16,6 +19,8 @@ from receiver.spool import Spool
 from receiver.spool_report import SpoolReport
 from receiver.webhooks import Door
 from shared.crypto import KeyRing
+from shared.db.api_keys import door_keys
+from shared.db.channels import door_channels
 from shared.logs import get_logger
 from shared.queue import Bell, make_publisher, make_redis
 from shared.settings import Settings
@@ -38,8 +43,10 @@ class Runtime:
         self.drain = Drain(settings.database_url, spool=self.spool, ring=ring)
         self._spool_report = SpoolReport(settings.database_url, settings.spool_dir)
         self.inbox = Inbox(postgres=self.postgres, spool=self.spool, stored=self.ring)
-        self._reader = ChannelReader(settings.database_url)
-        self.channels = Channels(read=self._reader, ring=ring, folder=settings.spool_dir)
+        self._channel_reader = Reader(settings.database_url, door_channels, name="receiver-channels")
+        self.channels = Channels(read=self._channel_reader, ring=ring, folder=settings.spool_dir)
+        self._key_reader = Reader(settings.database_url, door_keys, name="receiver-keys")
+        self.keys = Keys(read=self._key_reader, ring=ring, folder=settings.spool_dir)
         self.readiness = Readiness(
             postgres=lambda: self.postgres.up,
             spool=self.spool.has_room,
@@ -54,14 +61,24 @@ class Runtime:
             public_url=settings.public_url,
             trusted_proxies=settings.trusted_proxies,
         )
+        self.call_door = CallDoor(
+            keys=self.keys,
+            inbox=self.inbox,
+            ring=ring,
+            refusals=self.door.refusals,
+            max_body=settings.max_body_bytes,
+            console_url=settings.console_url,
+            trusted_proxies=settings.trusted_proxies,
+        )
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
 
     def start(self) -> None:
-        """Connects, reads the channels and starts the threads. Raises OSError if the spool's folder can't be made."""
+        """Connects, reads channels and keys, and starts the threads. Raises OSError without a folder for the spool."""
         self.spool.prepare()
         self.postgres.start()
         self.channels.start()
+        self.keys.start()
         self.inbox.start()
         if self.ringer:
             self.ringer.start()
@@ -74,7 +91,9 @@ class Runtime:
         self._upkeep.join(timeout=5)
         self.spool.hand_over()
         self.channels.close()
-        self._reader.close()
+        self._channel_reader.close()
+        self.keys.close()
+        self._key_reader.close()
         self.postgres.close()
         if self.ringer:
             self.ringer.close()

@@ -47,8 +47,8 @@ def load() -> Front:
     # A worker whose master was killed would go on holding the port.
     die_with_parent(signal.SIGTERM, os.getppid())
     runtime = _make_runtime()
-    app = create_app(runtime.door, runtime.readiness)
-    return Front(app, runtime.door, start=runtime.start, stop=runtime.stop)
+    app = create_app(runtime.door, runtime.call_door, runtime.readiness)
+    return Front(app, runtime.door, runtime.call_door, start=runtime.start, stop=runtime.stop)
 
 
 def load_wsgi() -> Flask:
@@ -56,7 +56,7 @@ def load_wsgi() -> Flask:
     runtime = _make_runtime()
     runtime.start()
     atexit.register(runtime.stop)
-    return create_app(runtime.door, runtime.readiness)
+    return create_app(runtime.door, runtime.call_door, runtime.readiness)
 
 
 def _make_runtime() -> Runtime:
@@ -71,7 +71,7 @@ def _make_runtime() -> Runtime:
 @click.option("--port", default=8000, show_default=True, help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, help="Processes; one for each core at most.")
 def main(host: str, port: int, workers: int) -> None:
-    """Take in webhooks."""
+    """Take in webhooks, and what businesses report."""
     try:
         settings = load_settings(os.environ, needs=NEEDS)
         _check(settings, host, port)

@@ -1,12 +1,10 @@
 """The webhook door: admit, authenticate, keep, answer. Translates HTTP; what it decides is in admission.py.
 
-The view is plain WSGI, and waits for the commit itself. The ASGI front (asgi.py) runs the same view with entries of
-its own in the environment: the head, the verdict on it, found before the body was read, and a kind of ticket that
-the front waits for, so that the view doesn't.
+The view is plain WSGI, and waits for the commit itself. Under the ASGI front (asgi.py) the front waits (exchange.py).
 """
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import TimeoutError as WaitedTooLong
+from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,27 +21,17 @@ from receiver.admission import (
     authenticate,
 )
 from receiver.channels import Channels
+from receiver.exchange import HEAD, LOOK_SECONDS, MAKE_TICKET, TICKET, VERDICT, MakeTicket, read_body, wait
 from receiver.head import Head, network_of, read_head
 from receiver.inbox import Inbox, NotStored, ThreadTicket, Ticket
 from receiver.inflight import COMMIT_SECONDS
 from receiver.limits import RefusalLimit
 from receiver.record import make_record
 from shared.crypto import KeyRing
-from shared.db.webhooks import NewWebhook
 from shared.ids import uuid7
 from shared.logs import get_logger
 
 log = get_logger(__name__)
-
-#: Keys of the WSGI environment, set by the ASGI front.
-HEAD = "ctwa.head"
-VERDICT = "ctwa.verdict"
-MAKE_TICKET = "ctwa.make-ticket"
-#: Set by the view: the ticket that the front has to wait for.
-TICKET = "ctwa.ticket"
-LOOK_SECONDS = 0.5
-
-MakeTicket = Callable[[NewWebhook, str], Ticket]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +45,16 @@ class Door:
     max_body: int
     public_url: str
     trusted_proxies: int
+    #: Bodies larger than this are hashed and sealed beside the event loop.
+    inline_bytes: int = 64 * 1024
 
     def head(self, environ: Mapping[str, Any]) -> Head | None:
         """The head of a webhook request; None for any other path."""
         return read_head(environ, public_url=self.public_url, trusted_proxies=self.trusted_proxies)
+
+    def look_again(self) -> Future[None] | None:
+        """Has the channels read again, for one that was added a moment ago."""
+        return self.channels.look_again()
 
     def admit(self, head: Head) -> Admitted | Refused:
         """The verdict before the body is read. No I/O."""
@@ -115,9 +109,9 @@ def _admit_waiting(door: Door, head: Head) -> Admitted | Refused:
     """The verdict; a channel that is unknown may have been added a moment ago."""
     verdict = door.admit(head)
     if isinstance(verdict, Refused) and verdict.reason == "unknown_channel":
-        looking = door.channels.look_again()
+        looking = door.look_again()
         if looking is not None:
-            _wait(looking.result, LOOK_SECONDS)
+            wait(looking.result, LOOK_SECONDS)
             return door.admit(head)
     return verdict
 
@@ -126,7 +120,7 @@ def _take_in(door: Door, admitted: Admitted) -> Response | Refused:
     if admitted.head.method == "GET":
         challenge = answer_challenge(admitted)
         return challenge if isinstance(challenge, Refused) else _text(challenge)
-    body = _read_body(admitted.head, door.max_body)
+    body = read_body(request.environ, admitted.head, door.max_body)
     if isinstance(body, Refused):
         return body
     refused = authenticate(admitted, body)
@@ -144,23 +138,6 @@ def _take_in(door: Door, admitted: Admitted) -> Response | Refused:
     return Response(text, status=200, content_type=content_type)
 
 
-def _read_body(head: Head, max_body: int) -> bytes | Refused:
-    """The whole body, counted while it is read: longer than allowed is refused, never cut."""
-    stream = request.environ["wsgi.input"]
-    parts, size = [], 0
-    wanted = max_body + 1 if head.length is None else head.length
-    if head.length is None and not request.environ.get("wsgi.input_terminated"):
-        return b""
-    while size < wanted and (part := stream.read(min(wanted - size, 64 * 1024))):
-        parts.append(part)
-        size += len(part)
-    if size > max_body:
-        return Refused("too_large")
-    if head.length is not None and size < head.length:
-        return Refused("incomplete")
-    return b"".join(parts)
-
-
 def _refusal(refused: Refused) -> Response:
     response = Response(status=refused.status)
     response.headers.pop("Content-Type", None)
@@ -173,10 +150,3 @@ def _text(text: str) -> Response:
     response = Response(text, status=200, content_type="text/plain; charset=utf-8")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-def _wait(result: Callable[[float], object], seconds: float) -> None:
-    try:
-        result(seconds)
-    except WaitedTooLong:
-        return

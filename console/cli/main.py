@@ -22,6 +22,7 @@ COMMANDS = {
     "datasets": "console.cli.datasets:datasets",
     "channels": "console.cli.channels:channels",
     "users": "console.cli.users:users",
+    "api-keys": "console.cli.api_keys:api_keys",
     "contacts": "console.cli.contacts:contacts",
     "accounts": "console.cli.accounts:accounts",
     "spend": "console.cli.spend:spend",

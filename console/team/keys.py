@@ -7,14 +7,13 @@ from typing import Any
 import psycopg
 
 from console.errors import ConflictError, InvalidError, NotFoundError
-from console.team.tokens import hash_token, new_token
+from console.team.tokens import new_token
 from console.team.words import N_
+from shared.api_keys import PREFIX, hash_key
 from shared.db import api_keys, audit
 from shared.db.api_keys import ApiKey
 from shared.domain.api_scopes import Scope
 
-#: What a key begins with, so that whatever looks out for secrets knows one.
-PREFIX = "ctwa_"
 _SHOWN = len(PREFIX) + 6
 
 
@@ -41,7 +40,7 @@ def make_key(
         workspace=workspace,
         name=name,
         start=secret[:_SHOWN],
-        hash_=hash_token(secret),
+        hash_=hash_key(secret),
         scopes=sorted(scopes),
         is_test=is_test,
         created_by=actor,

@@ -27,6 +27,17 @@ class ApiKey:
     created_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class DoorKey:
+    """What the receiver may know of a key."""
+
+    id: int
+    workspace: str
+    hash: bytes
+    scopes: Sequence[str]
+    is_test: bool
+
+
 _COLUMNS = "id, workspace, name, start, scopes, is_test, last_used_at, revoked_at, created_by, created_at"
 
 
@@ -49,6 +60,14 @@ def insert_api_key(
         [workspace, name, start, hash_, list(scopes), is_test, created_by],
     ).fetchone()
     return row[0] if row else None
+
+
+def door_keys(conn: psycopg.Connection[Any]) -> list[DoorKey]:
+    """Every key that is not revoked, as much of it as the receiver's role may read."""
+    with conn.cursor(row_factory=class_row(DoorKey)) as cursor:
+        return cursor.execute(
+            "select id, workspace, hash, scopes, is_test from api_keys where revoked_at is null order by id"
+        ).fetchall()
 
 
 def api_keys_of(conn: psycopg.Connection[Any], workspace: str) -> list[ApiKey]:

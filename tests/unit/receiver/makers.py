@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Flask
 
 from receiver.admission import Admitted
+from receiver.api import CallDoor
 from receiver.app import create_app
 from receiver.channels import OpenChannel
 from receiver.head import Head
@@ -17,7 +18,9 @@ from receiver.inbox import Inbox, Sink, Ticket
 from receiver.limits import RefusalLimit
 from receiver.postgres import Away, BadRow
 from receiver.webhooks import Door
+from shared.api_keys import PREFIX, hash_key
 from shared.crypto import KeyRing, generate_key
+from shared.db.api_keys import DoorKey
 from shared.db.webhooks import NewWebhook
 from shared.ids import uuid7
 from shared.providers import PROVIDERS
@@ -169,5 +172,47 @@ def door(
     )
 
 
-def app(door: Door) -> Flask:
-    return create_app(door, Readiness(postgres=lambda: True, spool=lambda: True, channels=lambda: door.channels.known))
+class FakeKeys:
+    """The API keys there are, without Postgres."""
+
+    def __init__(self, keys: Mapping[str, DoorKey], *, known: bool = True) -> None:
+        self.by_text = keys
+        self.known = known
+
+    def get(self, key: str) -> DoorKey | None:
+        return self.by_text.get(key)
+
+    def look_again(self) -> None:
+        return None
+
+
+API_KEY = PREFIX + "k" * 43
+
+
+def call_door(
+    *,
+    inbox: FakeInbox | Inbox | None = None,
+    keys: Mapping[str, DoorKey] | None = None,
+    scopes: Sequence[str] = ("conversions:write", "contacts:write"),
+    known: bool = True,
+    max_body: int = 100_000,
+    refusals: RefusalLimit | None = None,
+    console_url: str = "https://console.example",
+) -> CallDoor:
+    one = DoorKey(id=3, workspace="default", hash=hash_key(API_KEY), scopes=scopes, is_test=False)
+    return CallDoor(
+        keys=FakeKeys({API_KEY: one} if keys is None else keys, known=known),  # type: ignore[arg-type]
+        inbox=inbox or FakeInbox(),  # type: ignore[arg-type]
+        ring=RING,
+        refusals=RefusalLimit(burst=1000) if refusals is None else refusals,
+        max_body=max_body,
+        console_url=console_url,
+        trusted_proxies=0,
+    )
+
+
+def app(door: Door, calls: CallDoor | None = None) -> Flask:
+    calls = calls or call_door()
+    return create_app(
+        door, calls, Readiness(postgres=lambda: True, spool=lambda: True, channels=lambda: door.channels.known)
+    )

@@ -5,7 +5,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from receiver.channels import COPY_NAME, LOOK_AGAIN_SECONDS, Channels
+from receiver.channels import Channels
+from receiver.known import LOOK_AGAIN_SECONDS
 from shared.crypto import KeyRing, generate_key
 from shared.db.channels import DoorChannel, seal_secrets
 from tests.unit.receiver.makers import KEY, RING, SECRETS, TOKEN
@@ -87,7 +88,7 @@ def test_what_is_known_stays_while_postgres_is_away(tmp_path: Path) -> None:
 
 def test_a_cold_start_without_postgres_uses_the_sealed_copy(tmp_path: Path) -> None:
     make_channels(Source(row()), tmp_path).refresh()
-    copy = tmp_path / COPY_NAME
+    copy = tmp_path / Channels.copy_name
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     for secret in (KEY, TOKEN):
         assert secret.encode() not in copy.read_bytes()
@@ -102,7 +103,7 @@ def test_a_cold_start_without_postgres_uses_the_sealed_copy(tmp_path: Path) -> N
 @pytest.mark.parametrize("copy", [None, b"", b"garbage", RING.seal(b"7"), RING.seal(b'[{"id": 1}]')])
 def test_without_a_usable_copy_no_channel_is_known_rather_than_unknown(tmp_path: Path, copy: bytes | None) -> None:
     if copy is not None:
-        (tmp_path / COPY_NAME).write_bytes(copy)
+        (tmp_path / Channels.copy_name).write_bytes(copy)
     channels = make_channels(Source(away=True), tmp_path)
     channels.start()
     channels.close()
