@@ -4,11 +4,8 @@ from shared.crypto import KeyRing
 from shared.db.submissions import Reporter
 from shared.db.webhooks import ClaimedWebhook
 from shared.domain.submission_forms import Malformed, UnreadableBody, check_key, parse_items
-from shared.domain.submissions import KINDS
+from shared.domain.submissions import ACTOR, KINDS, ORIGIN
 from workers.submissions import Refusal, Submitted
-
-#: What an import says of itself, where a request has its headers: csv or console, and who did it.
-ORIGIN, ACTOR = "ctwa-origin", "ctwa-actor"
 
 
 class UnreadableRequest(Exception):

@@ -34,7 +34,8 @@ _WHO = (
 )
 
 
-def _who(command: _Command) -> _Command:
+def who_options(command: _Command) -> _Command:
+    """The ways of naming a person; `one_person` takes what was given."""
     for option in reversed(_WHO):
         command = option(command)
     return command
@@ -50,7 +51,7 @@ def contacts() -> None:
 
 
 @contacts.command()
-@_who
+@who_options
 @options.as_json
 @session
 def search(session: Session, /, id: int | None, as_json: bool, **who: Any) -> None:  # noqa: A002
@@ -58,7 +59,7 @@ def search(session: Session, /, id: int | None, as_json: bool, **who: Any) -> No
 
     JSON: a list of what `ctwa contacts show --json` prints. Exit code 1: nobody has that name.
     """
-    rings = _rings(session)
+    rings = rings_of(session)
     with session.database() as conn:
         found = [summary(conn, rings, person) for person in _people(conn, rings, id, who)]
     if as_json:
@@ -80,7 +81,7 @@ def search(session: Session, /, id: int | None, as_json: bool, **who: Any) -> No
 
 
 @contacts.command()
-@_who
+@who_options
 @options.as_json
 @session
 def show(session: Session, /, id: int | None, as_json: bool, **who: Any) -> None:  # noqa: A002
@@ -90,9 +91,9 @@ def show(session: Session, /, id: int | None, as_json: bool, **who: Any) -> None
     erased_at, first_touch_at, last_touch_at, ads: [ad id], held: {section: rows}}; the value of an identity is null
     where a workspace keeps hashes only.
     """
-    rings = _rings(session)
+    rings = rings_of(session)
     with session.database() as conn:
-        row = summary(conn, rings, _one(conn, rings, id, who))
+        row = summary(conn, rings, one_person(conn, rings, id, who))
     if as_json:
         print_json(row)
         return
@@ -102,7 +103,7 @@ def show(session: Session, /, id: int | None, as_json: bool, **who: Any) -> None
 
 
 @contacts.command("export")
-@_who
+@who_options
 @click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="Write to this file.")
 @session
 def export_(session: Session, /, id: int | None, out: Any, **who: Any) -> None:  # noqa: A002
@@ -111,14 +112,14 @@ def export_(session: Session, /, id: int | None, out: Any, **who: Any) -> None: 
     Times are in UTC, with the time zones of the person's channels beside them. Raw webhook bodies are included while
     they are kept: one may hold other people, too.
     """
-    rings = _rings(session)
+    rings = rings_of(session)
     with session.database() as conn:
-        document = export(conn, rings, _one(conn, rings, id, who), actor=session.actor)
+        document = export(conn, rings, one_person(conn, rings, id, who), actor=session.actor)
     click.echo(json_text(document), file=out)
 
 
 @contacts.command()
-@_who
+@who_options
 @options.dry_run
 @options.yes
 @click.option("--wait/--no-wait", default=True, help="Wait until it is done.  [default: wait]")
@@ -146,9 +147,9 @@ def erase(
     JSON: {erasure, contact, workspace, step, webhooks_read, bodies_deleted, finished_at, held: {section: rows}}; with
     --dry-run, erasure is null.
     """
-    rings = _rings(session)
+    rings = rings_of(session)
     with session.database() as conn:
-        person = _one(conn, rings, id, who)
+        person = one_person(conn, rings, id, who)
         before = summary(conn, rings, person)
     if not as_json:
         _echo_plan(before)
@@ -193,7 +194,8 @@ def erasure(session: Session, number: int, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _rings(session: Session) -> Rings:
+def rings_of(session: Session) -> Rings:
+    """The rings that names are kept under."""
     return Rings(session.secret_ring(), session.hash_ring())
 
 
@@ -210,7 +212,8 @@ def _people(conn: Any, rings: Rings, contact_id: int | None, who: dict[str, Any]
     return search_people(conn, rings.hashes, kind, _typed(kind, value), workspace=workspace)
 
 
-def _one(conn: Any, rings: Rings, contact_id: int | None, who: dict[str, Any]) -> Person:
+def one_person(conn: Any, rings: Rings, contact_id: int | None, who: dict[str, Any]) -> Person:
+    """The person that the arguments name. Raises NotFoundError, ConflictError and InvalidError."""
     people = _people(conn, rings, contact_id, who)
     if not people:
         raise NotFoundError("Nobody has that name.")

@@ -144,14 +144,16 @@ def find_conversion(
     keys: Sequence[str],
     *,
     click_hash: str | None = None,
+    lock: bool = True,
 ) -> StoredConversion | None:
-    """The conversion under one of these business keys, or the one that its click may have once; locked."""
+    """The conversion under one of these business keys, or the one that its click may have once; locked unless told."""
     with conn.cursor(row_factory=class_row(StoredConversion)) as cursor:
         return cursor.execute(
             f"""
             {_STORED} where workspace = %(workspace)s and event_name = %(event)s
               and (business_key = any(%(keys)s) or click_hash = %(click)s and order_id is null)
-            order by business_key = any(%(keys)s) desc, created_at limit 1 for no key update
+            order by business_key = any(%(keys)s) desc, created_at limit 1
+            {"for no key update" if lock else ""}
             """,
             {"workspace": workspace, "event": event_name, "keys": list(keys), "click": click_hash},
         ).fetchone()

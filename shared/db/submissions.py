@@ -100,3 +100,20 @@ def touch_api_keys(conn: psycopg.Connection[Any], used: Sequence[tuple[int, date
         """,
         [[key for key, _ in used], [at for _, at in used]],
     )
+
+
+def unfinished_requests(conn: psycopg.Connection[Any], webhook_ids: Sequence[UUID]) -> int:
+    """How many of these requests intake has not read."""
+    row = conn.execute(
+        "select count(*) from webhooks where id = any(%s) and state in ('new', 'claimed')", [list(webhook_ids)]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def ends_of_requests(conn: psycopg.Connection[Any], webhook_ids: Sequence[UUID]) -> dict[tuple[str, str | None], int]:
+    """What became of the items of these requests: (state, reason) -> how many."""
+    rows = conn.execute(
+        "select state, reason, count(*) from submissions where webhook_id = any(%s) group by state, reason",
+        [list(webhook_ids)],
+    ).fetchall()
+    return {(state, reason): count for state, reason, count in rows}

@@ -147,6 +147,14 @@ class ImportedTouchpoint:
     is_test: bool
 
 
+def has_external(conn: psycopg.Connection[Any], channel_id: int, external_id: str) -> bool:
+    """Whether the channel has a touchpoint that was taken over under this id."""
+    row = conn.execute(
+        "select exists (select from touchpoints where channel_id = %s and external_id = %s)", [channel_id, external_id]
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def insert_imported(conn: psycopg.Connection[Any], touchpoint: ImportedTouchpoint) -> int | None:
     """Stores it; its id, or None if the channel has one of this external id."""
     row = conn.execute(

@@ -94,6 +94,9 @@ class SubmittedTouchpoint:
 
 Item: TypeAlias = SubmittedConversion | SubmittedStage | SubmittedTags | SubmittedConsent | SubmittedTouchpoint
 
+#: What an import says of itself where a request has its headers: csv or console, and who did it.
+ORIGIN, ACTOR = "ctwa-origin", "ctwa-actor"
+
 #: The paths of requests that hold such items, and the kind of a submission that each makes.
 KINDS: Mapping[str, str] = {
     "conversions": "conversion",
