@@ -1,6 +1,8 @@
 """Columns by the names that shops and CRMs give them, and what cells mean."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -81,3 +83,14 @@ def test_only_what_needs_a_key_gets_one():
     headings = ("phone", "time", "event", "order")
     assert "idempotency_key" not in item(["1", "2026-11-20", "QualifiedLead", ""], headings=headings)
     assert "idempotency_key" not in item(["1", "2026-11-20", "Purchase", "A1"], headings=headings)
+
+
+def test_every_heading_stands_in_the_docs():
+    page = (Path(__file__).parents[4] / "docs" / "conversions.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| ([a-z_]+) \| ([^|;]+)", page, re.MULTILINE))
+    known = {"contact_id" if name == "id" else name: names for name, names in PERSON.items()}
+    for kind in FIELDS.values():
+        known |= kind
+    assert {name: [one.strip() for one in rows[name].split(",")] for name in known} == {
+        name: list(names) for name, names in known.items()
+    }
