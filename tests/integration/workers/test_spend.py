@@ -14,6 +14,7 @@ import requests
 
 from shared.db import ad_accounts
 from shared.db.credentials import save_credential
+from shared.db.pool import open_pool
 from shared.db.spend import spend_facts, synced_days
 from workers import spend
 from workers.capi.client import GraphClient
@@ -163,6 +164,15 @@ def test_a_fault_is_told_by_its_reason_and_the_next_pull_is_whole(pulled, fake, 
     pulled.execute("update ad_accounts set next_sync_at = now(), last_error = null")
     pull(pulled)
     assert account(pulled).last_error is None
+    assert facts(pulled)
+
+
+def test_the_workers_role_is_enough(pulled):
+    narrow = open_pool(pulled.url, process="test", size=2)
+    narrow.kwargs["options"] += " -c role=ctwa_worker"
+    pulled.runtime = dataclasses.replace(pulled.runtime, pool=narrow)
+    pull(pulled)
+    narrow.close()
     assert facts(pulled)
 
 
