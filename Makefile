@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status test check faults bench bench-growth fuzz format lock clean
+.PHONY: help install demo demo-data up down status test check faults bench bench-growth fuzz format lock clean
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ $(STAMP): requirements/all.txt requirements/uv.txt pyproject.toml
 
 demo: $(STAMP) ## Runs the whole way of a webhook once, on a stack of its own, and prints what became of each
 	@$(BIN)/ctwa demo
+
+demo-data: $(STAMP) ## Fills the running local stack's workspace "demo" with a made-up business (DAYS=60)
+	@$(BIN)/ctwa demo-data --days $${DAYS:-60} --again
 
 up: $(STAMP) ## Starts the local stack and keeps it up (Ctrl-C stops it)
 	@$(BIN)/ctwa up

@@ -16,6 +16,7 @@ COMMANDS = {
     "up": "console.cli.stack:up",
     "down": "console.cli.stack:down",
     "demo": "console.cli.demo:demo",
+    "demo-data": "console.cli.demo_data:demo_data",
     "migrate": "console.cli.migrate:migrate",
     "keys": "console.cli.keys:keys",
     "credentials": "console.cli.credentials:credentials",

@@ -4,7 +4,7 @@ Clean days come from `roi_daily`, touched ones are added up on the spot. Only wh
 kept sums of touched days used, and then `Days.as_of` says how old they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -159,9 +159,9 @@ def _live(conn: psycopg.Connection[Any], question: Question, days: Days) -> tupl
 
 @dataclass(frozen=True, kw_only=True)
 class Speeds:
-    """Median seconds from a click to what followed, and of how many; None of none."""
+    """Median seconds from a click to what followed, and of how many; None of none. `name` is the group's, None: all."""
 
-    ad_id: str | None
+    name: str | None
     reply_seconds: float | None
     replies: int
     qualify_seconds: float | None
@@ -172,31 +172,37 @@ class Speeds:
 
 _SPEEDS = """
 with clicks as materialized (
-    select t.id, t.ad_id, t.occurred_at, t.first_reply_at
+    select t.id, coalesce(g.name, t.ad_id, '') as name, t.occurred_at, t.first_reply_at
     from touchpoints t join channels c on c.id = t.channel_id
+    left join unnest(%(ads)s::text[], %(names)s::text[]) g (ad_id, name) on g.ad_id = t.ad_id
     where c.workspace = %(workspace)s and t.class <> 'post' and t.occurred_at >= %(since)s and t.occurred_at < %(until)s
       and (cardinality(%(channels)s::bigint[]) = 0 or t.channel_id = any(%(channels)s))
       and (%(test)s or not t.is_test)
 ), spans as (
-    select ad_id, 'reply' as what, first_reply_at - occurred_at as took from clicks where first_reply_at is not null
+    select name, 'reply' as what, first_reply_at - occurred_at as took from clicks where first_reply_at is not null
     union all
-    select k.ad_id, case c.event_name when 'Purchase' then 'purchase' else 'qualify' end, c.occurred_at - k.occurred_at
+    select k.name, case c.event_name when 'Purchase' then 'purchase' else 'qualify' end, c.occurred_at - k.occurred_at
     from clicks k join conversions c on c.touchpoint_id = k.id
     where c.event_name in ('Purchase', 'QualifiedLead') and c.source <> 'meta_automatic'
 )
-select case when grouping(ad_id) = 0 then coalesce(ad_id, '') end as ad_id,
+select case when grouping(name) = 0 then name end as name,
        extract(epoch from percentile_cont(0.5) within group (order by took) filter (where what = 'reply'))::float8
            as reply_seconds, count(*) filter (where what = 'reply') as replies,
        extract(epoch from percentile_cont(0.5) within group (order by took) filter (where what = 'qualify'))::float8
            as qualify_seconds, count(*) filter (where what = 'qualify') as qualified,
        extract(epoch from percentile_cont(0.5) within group (order by took) filter (where what = 'purchase'))::float8
            as purchase_seconds, count(*) filter (where what = 'purchase') as purchases
-from spans group by grouping sets ((ad_id), ())
+from spans group by grouping sets ((name), ())
 """
 
 
-def read_speeds(conn: psycopg.Connection[Any], question: Question, zone: str) -> list[Speeds]:
-    """The medians for each ad ('' is unknown), and for all together (`ad_id` None), of the clicks of the question."""
+def read_speeds(
+    conn: psycopg.Connection[Any], question: Question, zone: str, groups: Mapping[str, str] | None = None
+) -> list[Speeds]:
+    """The medians for each group, and for all together, of the clicks of the question.
+
+    `groups` names the group of an ad; any other ad is one by itself, and '' is where no ad is known.
+    """
     with conn.cursor(row_factory=class_row(Speeds)) as cursor:
         cursor.execute(
             _SPEEDS,
@@ -204,6 +210,67 @@ def read_speeds(conn: psycopg.Connection[Any], question: Question, zone: str) ->
                 **day_parameters(conn, question.workspace, zone, question.span),
                 "channels": list(question.channel_ids),
                 "test": question.test,
+                "ads": list(groups or {}),
+                "names": list((groups or {}).values()),
             },
         )
         return cursor.fetchall()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpendCell:
+    """What was spent, in the account's currency, and what Meta reports of it; None is unknown.
+
+    `object_id` is the id of the ad, or of what the account's spend is known for, at `level`. Reach isn't here: it can't
+    be added up.
+    """
+
+    day: date | None
+    account_id: int
+    level: str | None
+    object_id: str | None
+    currency: str
+    spend: Decimal
+    impressions: int | None
+    clicks: int | None
+    link_clicks: int | None
+    conversations_reported: int | None
+
+
+def read_spend(
+    conn: psycopg.Connection[Any], account_ids: Sequence[int], span: Span, *, by_day: bool = False, by_ad: bool = False
+) -> list[SpendCell]:
+    """The spend of these accounts, added up over days unless `by_day`, and over what it was spent on unless `by_ad`.
+
+    The days are those of each account's own zone.
+    """
+    day = "s.day" if by_day else "null::date"
+    what = "s.level as level, s.object_id as object_id" if by_ad else "null as level, null as object_id"
+    groups = "".join([", s.day" if by_day else "", ", s.level, s.object_id" if by_ad else ""])
+    with conn.cursor(row_factory=class_row(SpendCell)) as cursor:
+        cursor.execute(
+            f"""
+            select {day} as day, s.account_id, {what},
+                   s.currency, sum(s.spend) as spend, sum(s.impressions)::bigint as impressions,
+                   sum(s.clicks)::bigint as clicks, sum(s.link_clicks)::bigint as link_clicks,
+                   sum(s.conversations_started)::bigint as conversations_reported
+            from ad_spend_daily s
+            where s.account_id = any(%s) and s.day between %s and %s
+            group by s.account_id, s.currency{groups}
+            """,
+            [list(account_ids), span.first, span.last],
+        )
+        return cursor.fetchall()
+
+
+def days_known(conn: psycopg.Connection[Any], account_ids: Sequence[int], span: Span) -> set[date]:
+    """The days whose spend is known of all these accounts; on any other, no spend means nothing."""
+    rows = conn.execute(
+        """
+        select day from ad_account_days
+        where account_id = any(%s) and day between %s and %s and synced_at is not null
+        group by day having count(*) = %s
+        """,
+        [list(account_ids), span.first, span.last, len(account_ids)],
+    ).fetchall()
+    return {day for (day,) in rows}

@@ -13,6 +13,9 @@ import psycopg
 
 _LOCK = 7_226_292_003
 
+#: When a message was written, as `shared.domain.attribution.message_time` says.
+_WRITTEN = "least(coalesce({m}.sent_at, {m}.received_at), {m}.received_at)"
+
 #: The contact and everybody who is the same person; `who` is any of them.
 _SAME_PERSON = """
     select g.id from contacts g where g.id = (select coalesce(merged_into, id) from contacts where id = {who})
@@ -27,25 +30,26 @@ _FIRST_TOUCH = f"""
 """
 
 #: One row for each combination of what can be asked for, over whole days of a zone from `since` to `until`. What a
-#: conversion is worth is its last amendment, else its value; a cancellation gives everything back, and no more than
-#: everything can be given back.
+#: conversion is worth is what `shared.domain.revenue` says: its last amendment, else its value; a refund of no amount
+#: gives everything back, and no more than everything can be given back.
 DAYS = f"""
 with worth as not materialized (
     select c.id, c.contact_id, c.touchpoint_id, c.occurred_at, coalesce(c.channel_id, 0) as channel_id,
            case when c.source = 'meta_automatic' then 'meta:' else '' end || c.event_name as event_name,
-           coalesce(c.currency, '') as currency, c.is_test, c.cost,
-           coalesce(a.value, c.value, 0) as gross,
-           least(coalesce(a.value, c.value, 0),
-                 case when r.cancelled then coalesce(a.value, c.value, 0) else coalesce(r.refunds, 0) end) as refunds
+           coalesce(c.currency, a.currency, '') as currency, c.is_test, c.cost, coalesce(a.value, c.value, 0) as gross,
+           case when r.everything then coalesce(a.value, c.value, 0)
+                else least(coalesce(a.value, c.value, 0), coalesce(r.amount, 0)) end as refunds
     from conversions c
     left join lateral (
-        select x.value from conversion_changes x where x.conversion_id = c.id and x.kind in ('value', 'amendment')
+        select x.value, x.currency from conversion_changes x
+        where x.conversion_id = c.id and x.kind in ('value', 'amendment') and x.value is not null
+          and (c.currency is null or x.currency = c.currency)
         order by x.occurred_at desc, x.id desc limit 1
     ) a on true
     left join lateral (
-        select sum(x.value) filter (where x.kind = 'refund') as refunds,
-               bool_or(x.kind = 'cancellation') as cancelled
-        from conversion_changes x where x.conversion_id = c.id
+        select bool_or(x.value is null) as everything,
+               sum(x.value) filter (where x.currency = coalesce(c.currency, a.currency)) as amount
+        from conversion_changes x where x.conversion_id = c.id and x.kind in ('refund', 'cancellation')
     ) r on true
     where c.workspace = %(workspace)s
 ), clicks as not materialized (
@@ -59,13 +63,13 @@ with worth as not materialized (
            0 as refunds, null::numeric as cost
     from clicks t
   union all
-    select m.received_at, 'click', 'last', m.channel_id, null, 'organic', null, 'conversation', '', m.is_test, 0, 0,
-           null
+    select {_WRITTEN.format(m="m")}, 'click', 'last', m.channel_id, null, 'organic', null, 'conversation', '',
+           m.is_test, 0, 0, null
     from messages m
     where m.channel_id in (select id from channels where workspace = %(workspace)s) and m.direction = 'in'
-      and m.received_at >= %(since)s and m.received_at < %(until)s and m.class = 'organic'
+      and {_WRITTEN.format(m="m")} >= %(since)s and {_WRITTEN.format(m="m")} < %(until)s and m.class = 'organic'
       and not exists (select from messages e where e.contact_id = m.contact_id and e.direction = 'in'
-                      and (e.received_at, e.id) < (m.received_at, m.id))
+                      and ({_WRITTEN.format(m="e")}, e.id) < ({_WRITTEN.format(m="m")}, m.id))
   union all
     select c.occurred_at, 'conversion', 'last', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
            c.is_test, c.gross, c.refunds, c.cost
@@ -154,7 +158,8 @@ def touched_days(conn: psycopg.Connection[Any], workspace: str, zone: str, span:
 def missing_zones(conn: psycopg.Connection[Any]) -> list[tuple[str, str]]:
     """Workspaces and zones whose days somebody may ask for, and that are not added up yet."""
     return conn.execute(
-        "select workspace, zone from channels except select workspace, zone from roi_zones order by 1, 2"
+        "(select workspace, zone from channels union select workspace, zone from ad_accounts)"
+        " except select workspace, zone from roi_zones order by 1, 2"
     ).fetchall()
 
 
@@ -171,7 +176,7 @@ def add_zone(conn: psycopg.Connection[Any], workspace: str, zone: str) -> None:
             select distinct %(it)s, date_trunc('hour', t.occurred_at, 'UTC')
             from touchpoints t join channels ch on ch.id = t.channel_id where ch.workspace = %(it)s
             union
-            select distinct %(it)s, date_trunc('hour', m.received_at, 'UTC')
+            select distinct %(it)s, date_trunc('hour', least(coalesce(m.sent_at, m.received_at), m.received_at), 'UTC')
             from messages m join channels ch on ch.id = m.channel_id
             where ch.workspace = %(it)s and m.direction = 'in' and m.class = 'organic'
             """,

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from psycopg.rows import dict_row
 
 from shared.db.rollups import Span
+from shared.domain.attribution import message_time
+from shared.domain.revenue import Change, revenue
 from tests.integration.db.makers import add_channel, one
 
 FIRST, LAST = date(2026, 10, 18), date(2026, 11, 10)
@@ -18,6 +20,7 @@ EVENTS = ("Lead", "QualifiedLead", "Purchase")
 KEY = (
     "day", "basis", "model", "channel_id", "ad_id", "class", "placement", "event_name", "currency", "is_test",
 )  # fmt: skip
+CHANGE = ("kind", "value", "currency", "occurred_at")
 SUMS = ("events", "gross", "refunds", "cost", "costed", "uncosted")
 
 
@@ -43,9 +46,10 @@ class Rows:
     def message(self, contact, message_class, moment):
         return one(
             self.conn,
-            "insert into messages (channel_id, message_id, contact_id, class, received_at, webhook_id,"
-            " webhook_received_at, is_test) values (%s, %s, %s, %s, %s, gen_random_uuid(), now(), %s) returning id",
-            self.random.choice(self.channels), uuid.uuid4().hex, contact, message_class, moment,
+            "insert into messages (channel_id, message_id, contact_id, class, sent_at, received_at, webhook_id,"
+            " webhook_received_at, is_test) values (%s, %s, %s, %s, %s, %s, gen_random_uuid(), now(), %s) returning id",
+            self.random.choice(self.channels), uuid.uuid4().hex, contact, message_class,
+            self.random.choice([None, moment - timedelta(hours=30), moment + timedelta(minutes=2)]), moment,
             self.random.random() < 0.1,
         )  # fmt: skip
 
@@ -86,11 +90,20 @@ class Rows:
 
     def change(self):
         kind = self.random.choice(["amendment", "refund", "refund", "cancellation"])
+        partial = kind in ("amendment", "refund") or self.random.random() < 0.5
         self.conn.execute(
             "insert into conversion_changes (id, conversion_id, kind, value, currency, occurred_at, source,"
-            " business_key) select gen_random_uuid(), id, %s, %s, currency, occurred_at + interval '1 hour', 'api', %s"
-            " from conversions where value is not null order by md5(id::text || %s) limit 1",
-            [kind, Decimal(self.random.randrange(0, 30000)) / 100, uuid.uuid4().hex, str(self.random.random())],
+            " business_key) select gen_random_uuid(), id, %s, %s, coalesce(%s, currency), occurred_at"
+            " + %s * interval '1 second', 'api', %s from conversions where value is not null"
+            " order by md5(id::text || %s) limit 1",
+            [
+                kind,
+                Decimal(self.random.randrange(0, 30000)) / 100 if partial else None,
+                self.random.choice([None, None, "EUR"]),
+                self.random.randrange(10**6),
+                uuid.uuid4().hex,
+                str(self.random.random()),
+            ],
         )
 
     def organic(self):
@@ -141,6 +154,9 @@ def by_hand(conn, zone):
     def day(moment):
         return moment.astimezone(ZoneInfo(zone)).date()
 
+    def written(message):
+        return message_time(message["sent_at"], message["received_at"])
+
     def count(on, basis, model, channel, touch, event, row, *, gross=0, refunds=0, cost=None, message_class=None):
         key = (
             on, basis, model, channel or 0, (touch or {}).get("ad_id") or "",
@@ -158,10 +174,10 @@ def by_hand(conn, zone):
         count(day(touch["occurred_at"]), "click", "last", touch["channel_id"], touch, "conversation", touch)
     for message in tables["messages"]:
         same = [one for one in tables["messages"] if one["contact_id"] == message["contact_id"]]
-        first = min(same, key=lambda one: (one["received_at"], one["id"]))
+        first = min(same, key=lambda one: (written(one), one["id"]))
         if first is message and message["class"] == "organic":
             count(
-                day(message["received_at"]), "click", "last", message["channel_id"], None, "conversation",
+                day(written(message)), "click", "last", message["channel_id"], None, "conversation",
                 {"is_test": message["is_test"]}, message_class="organic",
             )  # fmt: skip
     firsts = defaultdict(list)
@@ -169,10 +185,11 @@ def by_hand(conn, zone):
         firsts[root[row["contact_id"]]].append(touchpoints[row["touchpoint_id"]])
     for row in tables["conversions"]:
         changes = [one for one in tables["conversion_changes"] if one["conversion_id"] == row["id"]]
-        amended = sorted((one["occurred_at"], one["id"], one["value"]) for one in changes if one["kind"] == "amendment")
-        gross = amended[-1][2] if amended else row["value"] or 0
-        back = gross if any(one["kind"] == "cancellation" for one in changes) else 0
-        refunds = min(gross, back or sum(one["value"] for one in changes if one["kind"] == "refund"))
+        worth = revenue(
+            row["value"], row["currency"], [Change(**{name: one[name] for name in CHANGE}) for one in changes]
+        )
+        gross, net = (worth.gross, worth.net) if worth else (0, 0)
+        refunds = gross - net
         event = ("meta:" if row["source"] == "meta_automatic" else "") + row["event_name"]
         last = touchpoints.get(row["touchpoint_id"])
         ordered = sorted(firsts[root[row["contact_id"]]], key=lambda one: (one["occurred_at"], one["id"]))

@@ -118,7 +118,11 @@ def test_medians_are_those_of_the_clicks_asked_for(conn):
     rows.happen(150)
     conn.execute("update touchpoints set first_reply_at = occurred_at + id * interval '1 minute' where id % 2 = 0")
     question = Question(workspace="default", span=Span(first=FIRST, last=LAST), test=True)
-    found = {speeds.ad_id: speeds for speeds in read_speeds(conn, question, ZONE)}
+    found = {speeds.name: speeds for speeds in read_speeds(conn, question, ZONE)}
+    grouped = {speeds.name: speeds for speeds in read_speeds(conn, question, ZONE, {"1": "both", "2": "both"})}
+    assert set(grouped) == {"both", "", None}
+    assert grouped["both"].replies == found["1"].replies + found["2"].replies
+    assert grouped[None] == found[None]
     with conn.cursor(row_factory=dict_row) as cursor:
         clicks = cursor.execute("select * from touchpoints where class <> 'post'").fetchall()
         sales = cursor.execute(

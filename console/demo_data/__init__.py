@@ -1,0 +1,1 @@
+"""A believable business made up from a seed: campaigns, chats, sales and trouble, for looking at the console."""
