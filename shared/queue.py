@@ -31,11 +31,12 @@ class Work(StrEnum):
     SENDING = "sending"
     UPKEEP = "upkeep"
     ERASING = "erasing"
+    NOTIFYING = "notifying"
 
     @property
     def queue(self) -> str:
-        """The queue it is rung for in: what is rare and may take long shares that of upkeep."""
-        return "upkeep" if self is Work.ERASING else self.value
+        """The queue it is rung for in: what nobody waits for shares that of upkeep, served where the internet is."""
+        return "upkeep" if self in (Work.ERASING, Work.NOTIFYING) else self.value
 
 
 TASKS = {
@@ -43,6 +44,7 @@ TASKS = {
     Work.SENDING: "sending.drain",
     Work.UPKEEP: "upkeep.prune",
     Work.ERASING: "erasing.drain",
+    Work.NOTIFYING: "notifying.drain",
 }
 
 

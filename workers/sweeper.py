@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from shared.db import claims, deliveries, erasures, heartbeats, rollups, webhooks
+from shared.db import claims, deliveries, erasures, heartbeats, notifications, rollups, webhooks
 from shared.db.alert_notices import has_due_notices
 from shared.db.pool import connection_options
 from shared.domain.deliveries import EXPIRES_AFTER
@@ -21,7 +21,7 @@ from shared.logs import configure_logs, get_logger
 from shared.metrics import serve_metrics
 from shared.queue import Work
 from shared.settings import load_settings
-from workers import alerts, erasing, intake, notices, sending, spend
+from workers import alerts, erasing, intake, notices, notifying, sending, spend
 from workers.metrics import BACKLOG, OLDEST_SECONDS, RECOVERED
 from workers.runtime import NEEDS, Runtime, build_runtime
 
@@ -54,6 +54,7 @@ _BACKLOGS = {
     Work.INTAKE: webhooks.webhook_backlog,
     Work.SENDING: deliveries.delivery_backlog,
     Work.ERASING: erasures.erasure_backlog,
+    Work.NOTIFYING: notifications.notification_backlog,
 }
 
 
@@ -117,6 +118,7 @@ class Sweeper:
             self._see_to_intake,
             self._see_to_sending,
             self._see_to_erasing,
+            self._see_to_notifying,
             self._keep_up,
             self._pull_spend,
             self._add_up,
@@ -138,6 +140,7 @@ class Sweeper:
         with self._runtime.pool.connection() as conn:
             recovered_webhooks = webhooks.recover_webhooks(conn)
             recovered = claims.recover_deliveries(conn)
+            notifications.recover_notifications(conn)
         if recovered_webhooks or recovered:
             log.warning("leases ran out", webhooks=recovered_webhooks, deliveries=recovered)
             RECOVERED.labels("webhooks").inc(recovered_webhooks)
@@ -209,6 +212,9 @@ class Sweeper:
     def _see_to_erasing(self) -> None:
         self._see_to(Work.ERASING)
 
+    def _see_to_notifying(self) -> None:
+        self._see_to(Work.NOTIFYING)
+
     def _see_to(self, work: Work) -> None:
         """Rings for work that waits; does it here when the bell is out of order or nobody comes."""
         with self._runtime.pool.connection() as conn:
@@ -224,6 +230,8 @@ class Sweeper:
             intake.drain(self._runtime, seconds=OWN_WORK_SECONDS, days=self._look_back_days())
         elif work is Work.ERASING:
             erasing.drain(self._runtime, seconds=OWN_WORK_SECONDS)
+        elif work is Work.NOTIFYING:
+            notifying.drain(self._runtime, seconds=OWN_WORK_SECONDS)
         else:
             sending.drain(self._runtime, seconds=OWN_WORK_SECONDS)
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from shared.queue import TASKS, Work
-from workers import erasing, intake, probes, sending, spend, upkeep
+from workers import erasing, intake, notifying, probes, sending, spend, upkeep
 from workers.app import process
 from workers.calendar import PROBE_TASK, SPEND_TASK
 from workers.heartbeat import beat_at_most
@@ -35,6 +35,12 @@ def prune() -> None:
 def drain_erasing() -> None:
     """Erases people, a step at a time."""
     erasing.drain(process.runtime())
+
+
+@shared_task(name=TASKS[Work.NOTIFYING])
+def drain_notifying() -> None:
+    """Posts what endpoints are to be told."""
+    notifying.drain(process.runtime())
 
 
 @shared_task(name=PROBE_TASK)

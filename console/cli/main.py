@@ -29,6 +29,8 @@ COMMANDS = {
     "contacts": "console.cli.contact_changes:contacts",
     "conversions": "console.cli.conversions:conversions",
     "touchpoints": "console.cli.touchpoints:touchpoints",
+    "endpoints": "console.cli.endpoints:endpoints",
+    "notifications": "console.cli.endpoints:notifications",
     "apply": "console.cli.apply:apply",
     "send-sample": "console.cli.samples:send_sample",
     "parse": "console.cli.parse:parse",

@@ -19,6 +19,7 @@ _SECTIONS: tuple[tuple[str, Mapping[str, Reason]], ...] = (
     ("Paused datasets", reasons.PAUSES),
     ("Rejected webhooks", reasons.WEBHOOKS),
     ("What we post to addresses of yours", reasons.OUTBOUND),
+    ("Endpoints of outgoing webhooks", reasons.ENDPOINTS),
     ("Reported items", reasons.SUBMISSIONS),
     ("Attribution", reasons.ATTRIBUTION),
     ("Flags of conversions", reasons.FLAGS),

@@ -258,6 +258,23 @@ OUTBOUND: Mapping[str, Reason] = MappingProxyType(
 """Why a POST or a mail to an address that somebody typed in came to nothing (`shared.outbound`, `workers.mail`)."""
 
 _USE_KEY = "Nothing. If it was another one, report it with its own order_id, event_id or idempotency_key."
+ENDPOINTS: Mapping[str, Reason] = MappingProxyType(
+    {
+        "failing": _reason(
+            "Nothing has arrived there for five days, so it is told nothing more.",
+            "Mend the receiver, then: ctwa endpoints set NAME --enabled. What has waited is sent then.",
+        ),
+        "switched_off": _reason(
+            "Somebody has switched this endpoint off.", "Nothing, or to go on: ctwa endpoints set NAME --enabled."
+        ),
+        "gone": _reason(
+            "It answered 410, which says that it wants nothing more.",
+            "Nothing, or give it another address and enable it: ctwa endpoints set NAME --url URL --enabled.",
+        ),
+    }
+)
+"""Why an endpoint of outgoing webhooks is disabled."""
+
 SUBMISSIONS: Mapping[str, Reason] = MappingProxyType(
     {
         "contact_unknown": _reason(
@@ -424,6 +441,7 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
         **PAUSES,
         **WEBHOOKS,
         **OUTBOUND,
+        **ENDPOINTS,
         **SUBMISSIONS,
         **ATTRIBUTION,
         **FLAGS,

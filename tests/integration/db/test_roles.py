@@ -21,8 +21,8 @@ TABLES = (
     "rules", "rule_versions", "conversion_changes", "first_touches", "contact_changes", "api_keys",
     "roi_daily", "roi_zones", "roi_changes",
     "alerts", "alert_rules", "alert_routes", "alert_notices", "spools",
-    "erasures", "tombstones",
     "ad_accounts", "ad_account_days", "ad_spend_daily", "ads", "ad_names",
+    "erasures", "tombstones", "endpoints", "notifications",
 )  # fmt: skip
 #: Only the console knows who works in it.
 TEAM_TABLES = ("users", "memberships", "recovery_codes", "user_sessions", "one_time_links", "login_throttles")
@@ -114,6 +114,10 @@ STATEMENTS = [
     ("update erasures set step = 'rows'", WORKER),
     ("insert into tombstones values ('x', 'phone', '', 'k', now())", WORKER),
     ("delete from tombstones", set()),
+    ("update endpoints set url = 'https://x'", CONSOLE),
+    ("update endpoints set failures = 0", WORKER | CONSOLE),
+    ("update notifications set attempts = 0", WORKER | CONSOLE),
+    ("select announce('x', 'test', 1, 1, null, null, '{}', now())", set()),
     ("delete from contact_identities", WORKER | CONSOLE),
     ("insert into audit_log (actor, action, subject) values ('a', 'b', 'c')", WORKER | CONSOLE),
     ("update audit_log set actor = 'x'", set()),
