@@ -59,6 +59,20 @@ def conversion_details(conn: psycopg.Connection[Any], reference: str, *, workspa
     }
 
 
+def conversion_story(conn: psycopg.Connection[Any], conversion_id: UUID) -> dict[str, Any]:
+    """Where a conversion comes from, and what was learnt of it: rule, flags, reports and changes, for its trace."""
+    [row] = list_conversions(conn, ConversionFilter(ids=[conversion_id]), limit=1)
+    return {
+        "attribution_words": explain(row.attribution).words,
+        "rule": row.rule,
+        "rule_version": row.rule_version,
+        "rule_message": row.rule_message,
+        "flags": [{"flag": flag, "words": explain(flag).words} for flag in row.flags],
+        "submissions": [submission(one) for one in submissions_of(conn, conversion_id)],
+        "changes": [_change(change) for change in changes_of(conn, [conversion_id])[conversion_id]],
+    }
+
+
 def submission(one: SubmissionRow) -> dict[str, Any]:
     """What became of one reported item, in words."""
     return {
@@ -115,6 +129,7 @@ def _row(row: ReportedRow, changes: Sequence[ChangeRow]) -> dict[str, Any]:
         "source": row.source,
         "rule": row.rule,
         "rule_version": row.rule_version,
+        "rule_message": row.rule_message,
         "attribution": row.attribution,
         "attribution_words": explain(row.attribution).words,
         "attributed_at": row.attributed_at,

@@ -7,6 +7,7 @@ import psycopg
 
 from console.errors import NotFoundError
 from console.privacy import mask_identity, shorten_click_id
+from console.sales import conversion_story
 from console.setup.datasets import explained_pause
 from shared.crypto import KeyRing
 from shared.db import audit
@@ -62,7 +63,7 @@ def trace(conn: psycopg.Connection[Any], ring: KeyRing, reference: str, *, revea
         "webhook": _webhook(conn, found.message) if found.message else None,
         "message": _message(ring, found.message, found.identities, reveal=reveal) if found.message else None,
         "touchpoint": _touchpoint(found.touchpoint, reveal=reveal) if found.touchpoint else None,
-        "conversion": _conversion(found),
+        "conversion": _conversion(conn, found),
         "deliveries": [
             _delivery(conn, delivery, [one for one in found.attempts if one.delivery_id == delivery.id])
             for delivery in found.deliveries
@@ -158,7 +159,7 @@ def _shown(value: str | None, *, reveal: bool) -> str | None:
     return value if value is None or reveal else shorten_click_id(value)
 
 
-def _conversion(found: Trace) -> dict[str, Any] | None:
+def _conversion(conn: psycopg.Connection[Any], found: Trace) -> dict[str, Any] | None:
     conversion = found.conversion
     if conversion is None:
         return None
@@ -175,6 +176,7 @@ def _conversion(found: Trace) -> dict[str, Any] | None:
         and conversion.touchpoint_id != (found.touchpoint and found.touchpoint.id),
         "created_at": conversion.created_at,
         "test": conversion.is_test,
+        **conversion_story(conn, conversion.id),
     }
 
 

@@ -11,6 +11,7 @@ from console.cli import options
 from console.cli.context import Session, session
 from console.cli.imports import import_options, reading_of, run_import
 from console.cli.render import iso, money, plain, print_fields, print_json, print_table
+from console.cli.trace_lines import changed
 from console.sales import conversion_details, conversion_rows
 from console.setup.channels import channel_named
 from shared.capi.event_names import META_NAMES
@@ -88,7 +89,8 @@ def list_(
     `--status waiting` shows purchases that wait for their value, with their age.
 
     JSON: a list of {id, workspace, event_name, occurred_at, created_at, channel, contact, value, currency, gross, net,
-    revenue_currency, cost, order_id, source, rule, rule_version, attribution, attribution_words, attributed_at,
+    revenue_currency, cost, order_id, source, rule, rule_version, rule_message, attribution, attribution_words,
+    attributed_at,
     touchpoint, touched_at, ad_id, headline, flags: [{flag, words}], deliveries: [{id, state, reason, words}], changed,
     test}. `value` is what Meta is told, `gross` and `net` what it is worth by now.
     """
@@ -155,9 +157,8 @@ def show(session: Session, id: str, workspace: str | None, as_json: bool) -> Non
         return
     print_fields(_fields(found))
     for change in found["changes"]:
-        before = change["detail"].get("before")
-        what = money(change["value"], change["currency"]) if change["value"] is not None else plain(before)
-        click.echo(f"change      {iso(change['occurred_at'])}  {change['kind']}  {what}  by {change['source']}")
+        moment = iso(change["occurred_at"])
+        click.echo(f"change      {moment}  {change['kind']}  {changed(change)}  by {change['source']}")
     for one in found["submissions"]:
         why = f": {one['words']}" if one["words"] else ""
         by = f" with key {one['api_key']}" if one["api_key"] else ""

@@ -73,8 +73,29 @@ def _conversion(conversion: _Part | None) -> Iterator[str]:
     how = f"from {conversion['source']}, attributed by {conversion['attribution']}"
     yield f"{iso(conversion['occurred_at'])}  {conversion['event_name']}, {how}"
     yield f"value {money(conversion['value'], conversion['currency'])}, id {conversion['id']}"
+    if conversion["order_id"]:
+        yield f"order {conversion['order_id']}"
+    if conversion["rule"]:
+        fired = f", fired by message {conversion['rule_message']}" if conversion["rule_message"] else ""
+        yield f"rule {conversion['rule']}, version {conversion['rule_version']}{fired}"
+    for one in conversion["submissions"]:
+        by = f" with key {one['api_key']}" if one["api_key"] else ""
+        why = f": {one['words']}" if one["words"] else ""
+        yield f"reported {iso(one['received_at'])} by {one['source']}{by}, {one['state']}{why}"
+    for change in conversion["changes"]:
+        yield f"change {iso(change['occurred_at'])} {change['kind']} {changed(change)} by {change['source']}"
+    for flag in conversion["flags"]:
+        yield f"flag {flag['flag']}: {flag['words']}"
     if conversion["other_message"]:
         yield "counted for an earlier message of the same click"
+
+
+def changed(change: _Part) -> str:
+    """What a change of a conversion was: the new value, what was given back, or another click."""
+    if change["kind"] == "attribution":
+        after = change["detail"].get("after", {})
+        return f"to touchpoint {plain(after.get('touchpoint'))}, {plain(after.get('attribution'))}"
+    return money(change["value"], change["currency"]) if change["value"] is not None else "of everything"
 
 
 def _delivery(delivery: _Part) -> Iterator[str]:

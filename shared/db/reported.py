@@ -64,6 +64,8 @@ class ReportedRow:
     rule_id: int | None
     rule: str | None
     rule_version: int | None
+    #: The provider's id of the message that the rule fired on.
+    rule_message: str | None
     is_test: bool
     states: list[str]
     reasons: list[str | None]
@@ -74,13 +76,14 @@ _REPORTED = """
 select c.id, c.workspace, ch.name as channel, coalesce(k.merged_into, k.id) as contact_id, c.event_name, c.occurred_at,
        c.created_at, c.value, c.currency, c.cost, c.order_id, c.source, c.attribution, c.attributed_at,
        c.touchpoint_id, t.occurred_at as touched_at, t.ad_id, t.headline, c.flags, c.submission_id, c.rule_id,
-       r.name as rule, c.rule_version, c.is_test, coalesce(d.states, '{}') as states,
+       r.name as rule, c.rule_version, m.message_id as rule_message, c.is_test, coalesce(d.states, '{}') as states,
        coalesce(d.reasons, '{}') as reasons, coalesce(d.ids, '{}') as delivery_ids
 from conversions c
 join contacts k on k.id = c.contact_id
 left join channels ch on ch.id = c.channel_id
 left join touchpoints t on t.id = c.touchpoint_id
 left join rules r on r.id = c.rule_id
+left join messages m on m.id = c.message_id
 left join lateral (
     select array_agg(d.state order by d.id) as states, array_agg(d.reason order by d.id) as reasons,
            array_agg(d.id order by d.id) as ids

@@ -3,10 +3,11 @@
 import csv
 import stat
 import threading
+from decimal import Decimal
 
 import pytest
 
-from tests.integration.workers.reports import PHONE, hours_ago
+from tests.integration.workers.reports import PHONE, hours_ago, report, sale
 from tests.integration.workers.world import World
 
 WON = "15550100002"
@@ -173,3 +174,17 @@ def test_stages_tags_and_consent_are_set_by_hand_and_audited(cli, world, channel
     actions = [row["action"] for row in cli.rows("select action from audit_log order by id")]
     assert actions == ["contacts/stage.set", "contacts/tags.set", "contacts/consent.set"]
     assert "--given or --withdrawn" in cli("contacts", "consent", str(contact["id"]), code=2).output
+
+
+def test_the_trace_of_a_sale_names_its_report_and_what_changed_it(cli, world, channel):
+    report(world, sale(WON, order="A1", value=Decimal(10), currency="EUR"))
+    world.receive_sample(channel, phone=WON, now=hours_ago(2))
+    world.intake()
+    report(world, sale(order="A1", value=Decimal(12), currency="EUR", amends=True), origin="csv")
+    [row] = cli.rows("select id from deliveries where event_name = 'Purchase'")
+    found = cli.json("delivery", str(row["id"]))["conversion"]
+    assert [(one["source"], one["state"]) for one in found["submissions"]] == [("api", "stored"), ("csv", "changed")]
+    assert [one["kind"] for one in found["changes"]] == ["attribution", "amendment"]
+    printed = cli("delivery", str(row["id"])).output
+    assert "amendment 12 EUR by csv" in printed
+    assert "late_click" in printed

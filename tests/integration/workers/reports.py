@@ -51,6 +51,8 @@ def report(
         **{key: value for key, value in changes.items() if key not in ("guarded", "offer")},
     )
     with world.runtime.pool.connection() as conn:
+        # What the workers may do is all that it takes.
+        conn.execute("set local role ctwa_worker")
         store_submissions(
             conn,
             world.runtime.identities,
