@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-data up down status test check faults bench bench-growth fuzz format lock clean
+.PHONY: help install demo demo-data up down status test check faults bench bench-growth bench-backlog fuzz format lock clean
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: $(STAMP) ## Measures speed, cost and memory, and writes docs/performance.
 
 bench-growth: $(STAMP) ## Measures what statements cost over millions of rows (BENCH="--rows 1000000 20000000"; 4 kB each of disk)
 	@$(BIN)/python -m tests.bench --only growth $(BENCH)
+
+bench-backlog: $(STAMP) ## Measures how 200,000 webhooks and deliveries drain (BENCH="--rows 20000" for fewer)
+	@$(BIN)/python -m tests.bench --only backlog $(BENCH)
 
 fuzz: $(STAMP) ## Looks for requests that no adapter can cope with, longer than the tests do (FUZZ_EXAMPLES=2000 each)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz -q --timeout 0

@@ -14,7 +14,7 @@ from tests.bench.report import print_found, write_page
 from tests.bench.results import Part, Sizes, as_json, load, save
 
 #: What `make bench` runs; the others are targets of their own, since they take longer than all of these.
-USUAL = ("acknowledge", "end-to-end", "adapters", "footprint")
+USUAL = ("acknowledge", "end-to-end", "fairness", "nodes", "adapters", "footprint")
 
 
 def main() -> int:

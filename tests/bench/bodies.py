@@ -13,6 +13,9 @@ _MESSAGE = "BENCHMESSAGE0000000000"
 _PHONE = f"{PHONE_CANARY}000000"
 _CLICK = f"{CLICK_CANARY}BENCH000000000000000000"
 
+#: Numbers of two channels' webhooks this far apart are other people's: one click is one Lead, wherever it comes in.
+APART = 500_000
+
 
 class Bodies:
     """Makes bodies of one provider; numbers make them differ, and the same ones are the same."""

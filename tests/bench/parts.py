@@ -1,5 +1,6 @@
 """All parts, in the order of the page."""
 
-from tests.bench import acknowledge, adapters, end_to_end, footprint, growth
+from tests.bench import acknowledge, adapters, backlog, end_to_end, fairness, footprint, growth, nodes
 
-PARTS = {part.name: part for part in (acknowledge.PART, end_to_end.PART, growth.PART, adapters.PART, footprint.PART)}
+_MODULES = (acknowledge, end_to_end, fairness, backlog, growth, nodes, adapters, footprint)
+PARTS = {module.PART.name: module.PART for module in _MODULES}

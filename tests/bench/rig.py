@@ -19,7 +19,7 @@ from tests.bench.client import Load, post_all
 from tests.bench.usage import cpu_seconds
 from tests.faults.keeper import Keeper
 from tests.faults.servers import Servers, Target, with_database
-from tests.faults.wait import wait_until
+from tests.faults.wait import Late, wait_until
 
 NAMES = ("receiver", "intake", "sending", "sweeper", "beat")
 DATABASE = "bench"
@@ -97,9 +97,27 @@ class Product:
 
     def wait_accepted(self, target: Target, count: int, *, since: str, seconds: float) -> None:
         """Waits until so many deliveries of this dataset, born since then, are accepted. Raises Late."""
-        wait_until(
-            f"{count} events are accepted", lambda: self.accepted(target, since) >= count, seconds=seconds, every=0.2
-        )
+        try:
+            wait_until(
+                f"{count} events are accepted",
+                lambda: self.accepted(target, since) >= count,
+                seconds=seconds,
+                every=0.2,
+            )
+        except Late as error:
+            raise Late(f"{error}. {self._states()}") from error
+
+    def _states(self) -> str:
+        with self.connection() as conn:
+            found = {
+                name: conn.execute(query).fetchall()
+                for name, query in {
+                    "webhooks": "select state, crashes, count(*) from webhooks group by 1, 2",
+                    "deliveries": "select dataset_id, state, reason, count(*) from deliveries group by 1, 2, 3",
+                    "paused": "select name, pause_reason from datasets where pause_reason is not null",
+                }.items()
+            }
+        return str(found)
 
     def accepted(self, target: Target, since: str) -> int:
         return int(

@@ -173,9 +173,11 @@ class Servers:
             secrets=self.keys,
             receiver_database_url=as_role(url, "ctwa_receiver", self.role_password),
             worker_database_url=as_role(url, "ctwa_worker", self.role_password),
+            console_database_url=as_role(url, "ctwa_console", self.role_password),
             redis_url=with_port(self.valkey.url, valkey),
             public_url=f"http://127.0.0.1:{receiver}",
-            ports={"receiver": receiver, "sandbox": sandbox, "flower": 0},
+            console_url="",
+            ports={"receiver": receiver, "sandbox": sandbox, "console": 0, "flower": 0},
             metrics={name: ports.pick(f"{name} metrics") for name in MEASURED},
         )
 
@@ -197,9 +199,11 @@ class Servers:
             secrets={**self.keys, "FLOWER_PASSWORD": ""},
             receiver_database_url="",
             worker_database_url="",
+            console_database_url="",
             redis_url="",
             public_url="",
-            ports={"receiver": 0, "sandbox": self._sandbox_port, "flower": 0},
+            console_url="",
+            ports={"receiver": 0, "sandbox": self._sandbox_port, "console": 0, "flower": 0},
             metrics={},
         )
         return next(process for process in processes(around) if process.name == "sandbox")
