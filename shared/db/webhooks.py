@@ -149,7 +149,7 @@ def claim_webhooks(
     token: UUID,
     lease_seconds: int,
     limit: int = 200,
-    each: int = 25,
+    each: int = 50,
     days: int = 3,
     most_bytes: int = 16_000_000,
 ) -> list[ClaimedWebhook]:

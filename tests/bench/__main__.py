@@ -12,6 +12,7 @@ from tests.bench.facts import machine, moment
 from tests.bench.parts import PARTS
 from tests.bench.report import print_found, write_page
 from tests.bench.results import Part, Sizes, as_json, load, save
+from tests.bench.scaling import write_table
 
 #: What `make bench` runs; the others are targets of their own, since they take longer than all of these.
 USUAL = ("acknowledge", "end-to-end", "fairness", "nodes", "adapters", "footprint")
@@ -24,6 +25,7 @@ def main() -> int:
     results = load()
     if asked.render:
         write_page(PARTS, results)
+        write_table(results)
         return 0
     missed = 0
     folder = Path(tempfile.mkdtemp(prefix="ctwa-bench-"))
@@ -37,6 +39,7 @@ def main() -> int:
             if not asked.quick:
                 save(results)
                 write_page(PARTS, results)
+                write_table(results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if missed else 0

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,9 +23,14 @@ def machine() -> dict[str, str]:
         "memory": f"{int(memory[1]) / 2**20:.0f} GiB" if memory else "unknown",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
-        "Postgres": find_binaries().parts[-4].replace("_", " "),
+        "Postgres": _postgres(),
         "libraries": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
     }
+
+
+def _postgres() -> str:
+    said = subprocess.run([find_binaries() / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return said.stdout.split()[2]
 
 
 def moment() -> dict[str, object]:

@@ -142,7 +142,7 @@ def run(sizes: Sizes) -> Found:
     said += f"; {', '.join(f'{rows:,}' for rows in left_out)} did not fit on the disk" if left_out else ""
     return Found(
         sizes=f"{said}; {_PAUSED if not sizes.quick else counts[0]:,} deliveries wait for a paused dataset",
-        tables=[_times(seconds, counts), _touched(blocks, counts)],
+        tables=[_times(seconds, counts), _touched(blocks, counts), _disk(disk, counts)],
         targets=_targets(seconds, blocks, counts),
         units={"database bytes per message": disk[counts[-1]] / counts[-1]},
     )
@@ -245,6 +245,12 @@ def _touched(blocks: dict[str, dict[int, int]], counts: list[int]) -> Table:
         for name, found in blocks.items()
     ]
     return Table(["8 kB blocks touched", *(f"{rows:,} rows" for rows in counts), "largest × smallest"], rows)
+
+
+def _disk(disk: dict[int, int], counts: list[int]) -> Table:
+    each = [short(disk[rows] / rows) for rows in counts]
+    row: list[str | Figure] = ["bytes a message, all tables and indexes", *each]
+    return Table(["on the disk", *(f"{rows:,} rows" for rows in counts)], [row])
 
 
 def _growth(found: dict[int, list[float]], counts: list[int]) -> Figure:

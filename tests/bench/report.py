@@ -52,10 +52,10 @@ def write_page(parts: Mapping[str, Part], results: Mapping[str, Any]) -> None:
 
 
 def performance_page(parts: Mapping[str, Part], results: Mapping[str, Any]) -> str:
-    """The whole page. Parts that were never run are left out, and said to be."""
+    """The whole page. Parts that were never run say so."""
     ran = {name: results["parts"][name] for name in parts if name in results["parts"]}
     sections = [_INTRODUCTION, _overview(parts, ran), _METHOD, _machine(parts, ran)]
-    sections += [_section(parts[name], kept) for name, kept in ran.items()]
+    sections += [_section(part, ran.get(name)) for name, part in parts.items()]
     return "\n".join(sections)
 
 
@@ -96,11 +96,15 @@ def _distinct(facts: Iterator[dict[str, str]]) -> list[dict[str, str]]:
     return found
 
 
-def _section(part: Part, kept: Mapping[str, Any]) -> str:
-    found = from_json(kept["found"])
-    lines = [f"## {part.title}", "", part.method.strip(), "", f"This run: {found.sizes}.", ""]
-    for table in found.tables:
-        lines += [*_table(table), ""]
+def _section(part: Part, kept: Mapping[str, Any] | None) -> str:
+    lines = [f"## {part.title}", "", part.method.strip(), ""]
+    if kept is None:
+        lines += ["Not measured yet.", ""]
+    else:
+        found = from_json(kept["found"])
+        lines += [f"This run: {found.sizes}.", ""]
+        for table in found.tables:
+            lines += [*_table(table), ""]
     lines += [f"**What limits it.** {part.limits.strip()}", ""]
     return "\n".join(lines)
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from tests.bench import scaling
 from tests.bench.harness import Figure
-from tests.bench.report import performance_page
+from tests.bench.parts import PARTS
+from tests.bench.report import PAGE, performance_page
 from tests.bench.results import Found, Part, Sizes, Table, Target, as_json, from_json, load, save
 
 _FOUND = Found(
@@ -45,3 +47,24 @@ def test_the_page_shows_every_number_with_its_spread_and_says_what_was_missed() 
     assert "| receiver | 1.50 (1.00–2.00) |" in page
     assert "| One | 2026-11-24 16:00 | 0.5 | 2.5 | 60 s |" in page
     assert "Not measured yet: two." in page
+    assert "## Two\n\nHow.\n\nNot measured yet." in page
+
+
+def test_the_pages_in_the_repository_are_made_of_the_results_in_it() -> None:
+    assert PAGE.read_text(encoding="utf-8") == performance_page(PARTS, load()), "run: python -m tests.bench --render"
+    page = scaling.PAGE.read_text(encoding="utf-8")
+    assert page == scaling.with_table(page, load()), "run: python -m tests.bench --render"
+
+
+def test_the_table_of_scaling_is_arithmetic_on_unit_costs() -> None:
+    units = {f"{name} ms": 6.0 for name in ("receiver", "intake", "sending", "postgres", "valkey")} | {
+        "wal bytes": 2**20
+    }
+    page = scaling.with_table(
+        f"before\n{scaling.BEGIN}old\n{scaling.END}after\n", {"parts": {"end-to-end": {"found": {"units": units}}}}
+    )
+    assert page.startswith("before\n")
+    assert page.endswith("after\n")
+    assert "old" not in page
+    assert "| intake: 6.00 ms of CPU a webhook, cores | 0.463 | 46.3 |" in page
+    assert "| in the busiest hour (× 4) | 46.3 | 4,630 |" in page
