@@ -14,6 +14,7 @@ from shared.db import audit
 from shared.db.messages import MessageKey, known_messages
 from shared.db.repairs import replay_webhooks
 from shared.db.results import WebhookFilter, WebhookRow, list_webhooks, webhook_body
+from shared.db.stored_bodies import StoredBody
 from shared.domain.messages import MessageClass
 from shared.providers import PROVIDERS
 from shared.providers.base import Parsed, Request, UnparsableError
@@ -66,7 +67,7 @@ def forecast(conn: psycopg.Connection[Any], ring: KeyRing, rows: Sequence[Webhoo
     unreadable: Counter[str] = Counter()
     readable_now = 0
     for row in rows:
-        parsed = _parse(row, ring, webhook_body(conn, row))
+        parsed = parse_stored(row, ring, webhook_body(conn, row))
         if isinstance(parsed, str):
             unreadable[parsed] += 1
             continue
@@ -98,7 +99,7 @@ def replay(conn: psycopg.Connection[Any], ids: Sequence[UUID], *, actor: str) ->
     return replayed
 
 
-def _parse(row: WebhookRow, ring: KeyRing, sealed: bytes) -> Parsed | str:
+def parse_stored(row: WebhookRow | StoredBody, ring: KeyRing, sealed: bytes) -> Parsed | str:
     """What the adapter reads, or the reason code why it can't. Never raises, as intake."""
     provider = PROVIDERS.get(row.provider or "")
     if provider is None:

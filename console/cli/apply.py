@@ -1,4 +1,4 @@
-"""`ctwa apply`: make credentials, datasets and channels be as one file says."""
+"""`ctwa apply`: make credentials, datasets, channels and rules be as one file says."""
 
 from pathlib import Path
 
@@ -18,13 +18,15 @@ _SIGNS = {"add": "+", "change": "~", "disable": "-"}
 @click.argument("file", type=click.Path(path_type=Path))
 @options.dry_run
 @options.yes
-@click.option("--prune", is_flag=True, help="Disable channels, and switch off datasets, that the file doesn't name.")
+@click.option(
+    "--prune", is_flag=True, help="Disable channels and rules, and switch off datasets, that the file doesn't name."
+)
 @options.as_json
 @session
 def apply(session: Session, /, file: Path, dry_run: bool, yes: bool, prune: bool, as_json: bool) -> None:
     """Apply a declarative file, diff first.
 
-    Makes credentials, datasets and channels be as FILE (YAML or JSON) says: shows what would change, then asks.
+    Makes credentials, datasets, channels and rules be as FILE (YAML or JSON) says: shows what would change, then asks.
 
     Run again, it says that there is nothing to change. Nothing is ever deleted, and a field that the file doesn't name
     is left as it is. Secrets stay out of the file: it names variables or files that hold them.
@@ -37,6 +39,11 @@ def apply(session: Session, /, file: Path, dry_run: bool, yes: bool, prune: bool
       channels:
         acme-sales: {provider: whapi, dataset: acme, currency: EUR}
         acme-cloud: {provider: meta_cloud, dataset: acme, secrets_env: {app_secret: ACME_APP_SECRET}}
+      rules:
+        qualified:
+          when: {on: outgoing, keywords: [agendado], by: human}
+          then: {event: QualifiedLead}
+          enabled: true
 
     Other fields are the options of `ctwa datasets add` and `ctwa channels add`, with underscores.
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "endpoints": "console.cli.endpoints:endpoints",
     "notifications": "console.cli.endpoints:notifications",
     "apply": "console.cli.apply:apply",
+    "rules": "console.cli.rules:rules",
     "send-sample": "console.cli.samples:send_sample",
     "parse": "console.cli.parse:parse",
     "status": "console.cli.status:status",

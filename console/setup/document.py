@@ -8,19 +8,21 @@ from typing import Any
 
 import yaml
 
-from console.errors import InvalidError, invalid
+from console.errors import InvalidError, flatten, invalid
 from console.setup.schemas import DocumentSchema, TokenSchema, load
+from shared.domain.rule_definitions import DefinitionError, check_definition
 
-_SECTIONS = ("credentials", "datasets", "channels")
+_SECTIONS = ("credentials", "datasets", "channels", "rules")
 
 
 @dataclass(frozen=True, repr=False)
 class Desired:
-    """What a file says should be, by name: tokens, and only those fields of datasets and channels that it names."""
+    """What a file says should be, by name: tokens, and only those fields of all others that it names."""
 
     credentials: Mapping[str, str] = field(default_factory=dict)
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     channels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -38,11 +40,16 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def read_document(path: Path, environ: Mapping[str, str]) -> Desired:
     """What the YAML or JSON file says. Raises InvalidError with everything that is wrong, each with its path."""
+    return desired_of(read_file(path), environ, what=str(path))
+
+
+def read_file(path: Path) -> Any:
+    """What a YAML or JSON file holds. Raises InvalidError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidError(f"{path} can't be read ({type(error).__name__}).") from error
-    return desired_of(_parse(text, path), environ, what=str(path))
+    return _parse(text, path)
 
 
 def desired_of(document: Any, environ: Mapping[str, str], *, what: str = "The document") -> Desired:
@@ -63,6 +70,10 @@ def desired_of(document: Any, environ: Mapping[str, str], *, what: str = "The do
                 "secrets": _secrets(entry, environ, f"channels.{name}", problems),
             }
             for name, entry in loaded["channels"].items()
+        },
+        rules={
+            name: _rule(name, _said(entry, document["rules"][name]), problems)
+            for name, entry in loaded["rules"].items()
         },
     )
     if problems:
@@ -93,6 +104,18 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _said(entry: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
     """What the file names, as loaded: defaults stay out, so that they never overwrite what somebody set."""
     return {name: entry[name] for name in written if not name.startswith("secrets_")}
+
+
+def _rule(name: str, said: dict[str, Any], problems: dict[str, str]) -> dict[str, Any]:
+    """A rule with its definition in full, so that it can be compared with what there is."""
+    try:
+        written = check_definition({"when": said["when"], "then": said["then"]}).written
+    except DefinitionError as error:
+        problems.update(
+            {f"rules.{name}.{line.partition(': ')[0]}": line.partition(": ")[2] for line in flatten(error.problems)}
+        )
+        return said
+    return {**said, "when": written["when"], "then": written["then"]}
 
 
 def _token(entry: Mapping[str, str], environ: Mapping[str, str], path: str, problems: dict[str, str]) -> str:

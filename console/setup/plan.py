@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 
 from console.errors import ConflictError, InvalidError
+from console.rules import DEFAULT_WORKSPACE, add_rule, change_rule
+from console.rules import described as described_rule
 from console.setup.channels import add_channel, change_channel, same_secret, secret_problems
 from console.setup.channels import described as described_channel
 from console.setup.credentials import add_credential, replace_token
@@ -17,6 +19,7 @@ from shared.crypto import KeyRing
 from shared.db.channels import all_channels, open_secrets
 from shared.db.credentials import all_credentials
 from shared.db.datasets import all_datasets
+from shared.db.rules import all_rules
 from shared.providers import get_provider
 
 _LOCK = 7_226_292_003  # Any number of our own: two files must not be applied at once.
@@ -47,6 +50,7 @@ class Present:
     credentials: Mapping[str, str] = field(default_factory=dict)
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     channels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_present(conn: psycopg.Connection[Any], rings: Rings, desired: Desired) -> Present:
@@ -66,13 +70,19 @@ def read_present(conn: psycopg.Connection[Any], rings: Rings, desired: Desired) 
             }
             for one in all_channels(conn)
         },
+        rules={
+            rule.name: {**described_rule(rule), "workspace": rule.workspace}
+            for rule in all_rules(conn)
+            if rule.workspace == desired.rules.get(rule.name, {}).get("workspace", DEFAULT_WORKSPACE)
+        },
     )
 
 
 def plan(desired: Desired, present: Present, *, prune: bool = False) -> list[Change]:
     """What has to change, in the order in which it can be done. Pure. Raises InvalidError with all that can't be.
 
-    What the file doesn't name is left alone; with `prune`, its datasets stop sending and its channels are disabled.
+    What the file doesn't name is left alone; with `prune`, such datasets stop sending, and such channels and rules are
+    disabled.
     """
     _check_references(desired, present)
     changes = [
@@ -84,7 +94,14 @@ def plan(desired: Desired, present: Present, *, prune: bool = False) -> list[Cha
         changes += _differences("dataset", name, said, present.datasets.get(name))
     for name, said in desired.channels.items():
         changes += _differences("channel", name, said, present.channels.get(name))
+    for name, said in desired.rules.items():
+        changes += _differences("rule", name, said, present.rules.get(name))
     if prune:
+        changes += [
+            Change("rule", name, "disable", {"enabled": (True, False)})
+            for name, there in present.rules.items()
+            if name not in desired.rules and there["enabled"]
+        ]
         changes += [
             Change("channel", name, "disable", {"enabled": (True, False)})
             for name, there in present.channels.items()
@@ -129,6 +146,12 @@ def _carry_out_one(
         case "dataset", action:
             said = {"sending": "off"} if action == "disable" else desired.datasets[name]
             change_dataset(conn, name, said, actor=actor)
+        case "rule", "add":
+            add_rule(conn, {"name": name, **desired.rules[name]}, actor=actor)
+        case "rule", action:
+            said = dict({"enabled": False} if action == "disable" else desired.rules[name])
+            workspace = said.pop("workspace", DEFAULT_WORKSPACE)
+            change_rule(conn, name, said, actor=actor, workspace=workspace)
         case "channel", action:
             assert rings.secrets is not None
             if action == "add":
@@ -163,6 +186,10 @@ def _check_references(desired: Desired, present: Present) -> None:
         if wanted and wanted not in {*desired.datasets, *present.datasets}:
             problems.append(f"channels.{name}.dataset: there is no such dataset, here or in the database")
         problems += _channel_problems(name, said, present.channels.get(name))
+    for name, said in desired.rules.items():
+        wanted = said.get("channel")
+        if wanted and wanted not in {*desired.channels, *present.channels}:
+            problems.append(f"rules.{name}.channel: there is no such channel, here or in the database")
     if problems:
         raise InvalidError("This file can't be applied:\n" + "\n".join(f"  {problem}" for problem in problems))
 

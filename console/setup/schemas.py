@@ -218,6 +218,20 @@ class _ChannelEntry(_ChannelFields):
     secrets_file = fields.Dict(keys=fields.String(), values=_Text())
 
 
+class _RuleEntry(_Strict):
+    workspace = _Text(load_default="default", validate=_name)
+    channel = _Text(load_default=None, allow_none=True)
+    enabled = fields.Boolean(load_default=False)
+    when = fields.Dict(required=True)
+    then = fields.Dict(required=True)
+
+
+class RuleSchema(_RuleEntry):
+    """A rule; `when` and `then` are checked by `shared.domain.rule_definitions`, `channel` is a channel's name."""
+
+    name = _Text(required=True, validate=_name)
+
+
 def _entries(entry: type[Schema]) -> fields.Dict:
     return fields.Dict(keys=_Text(validate=_name), values=fields.Nested(entry), load_default=dict)
 
@@ -228,6 +242,7 @@ class DocumentSchema(_Strict):
     credentials = _entries(_CredentialEntry)
     datasets = _entries(_DatasetEntry)
     channels = _entries(_ChannelEntry)
+    rules = _entries(_RuleEntry)
 
 
 def load(schema: type[Schema], values: Mapping[str, Any], *, what: str, partial: bool = False) -> dict[str, Any]:

@@ -162,6 +162,9 @@ def _of_message(conn: psycopg.Connection[Any], message_id: str) -> Trace | None:
         conversion = _one(conn, ConversionRow, own, touchpoint.id) or _one(
             conn, ConversionRow, same_click, message.workspace, touchpoint.click_hash
         )
+    if conversion is None:
+        made = f"{_CONVERSION} where c.contact_id = any(%s) and c.message_id = %s order by c.created_at limit 1"
+        conversion = _one(conn, ConversionRow, made, [message.author_id, message.contact_id], message.id)
     return _complete(conn, message, touchpoint, conversion, None)
 
 

@@ -24,6 +24,7 @@ _SECTIONS: tuple[tuple[str, Mapping[str, Reason]], ...] = (
     ("Attribution", reasons.ATTRIBUTION),
     ("Flags of conversions", reasons.FLAGS),
     ("Spend", reasons.SPEND),
+    ("Rules that failed", reasons.RULES),
 )
 _DEFAULTS: tuple[tuple[str, Meaning], ...] = (
     ("100, any other subcode", verdicts.OTHER_100),

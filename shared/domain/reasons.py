@@ -414,6 +414,19 @@ SPEND: Mapping[str, Reason] = MappingProxyType(
 )
 """Why spend was not pulled from Meta, or a line of a file not taken."""
 
+RULES: Mapping[str, Reason] = MappingProxyType(
+    {
+        "defect": _reason(
+            "The rule met a defect of ours. The message it looked at is stored all the same.",
+            "Report it with the version in use and `ctwa rules show NAME --json`.",
+        ),
+        "too_slow": _reason(
+            "The rule took so long on one message that it was left out for the rest of the batch.",
+            "Make its patterns simpler: ctwa rules set NAME --pattern RE2",
+        ),
+    }
+)
+
 _SPEND_CODES = {
     "meta_100_33": "ad_account_not_seen",
     "meta_100_1487534": "insights_too_much",
@@ -446,6 +459,7 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
         **ATTRIBUTION,
         **FLAGS,
         **SPEND,
+        **RULES,
     }
 )
 

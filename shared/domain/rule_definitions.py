@@ -58,7 +58,8 @@ def check_definition(written: Any) -> Checked:
     if not isinstance(written, Mapping):
         raise DefinitionError({"_schema": ["must be an object with when and then"]})
     try:
-        loaded: dict[str, Any] = _RuleSchema().load(dict(written))
+        parts = {name: _with_on(part) if name == "when" else part for name, part in written.items()}
+        loaded: dict[str, Any] = _RuleSchema().load(parts)
     except ValidationError as error:
         raise DefinitionError(error.normalized_messages()) from None  # type: ignore[no-untyped-call]
     when, then = loaded["when"], loaded["then"]
@@ -68,6 +69,13 @@ def check_definition(written: Any) -> Checked:
     if problems["when"] or problems["then"]:
         raise DefinitionError({part: found for part, found in problems.items() if found})
     return Checked(_definition(when, then), _in_full(when, then), tuple(_warnings(when, then)))
+
+
+def _with_on(when: Any) -> Any:
+    """The `when` with its key `on`, which YAML 1.1 reads as the boolean true where it isn't in quotes."""
+    if not isinstance(when, Mapping) or True not in when or "on" in when:
+        return when
+    return {("on" if name is True else name): value for name, value in when.items()}
 
 
 def read_definition(written: Mapping[str, Any]) -> Definition:

@@ -159,6 +159,11 @@ def test_the_full_form_of_a_definition_is_json_and_means_the_same(when: dict[str
     assert checked.written["then"]["once"] == checked.definition.once.value
 
 
+def test_an_on_that_yaml_took_for_a_boolean_is_an_on() -> None:
+    written: dict[Any, Any] = {"when": {True: "order"}, "then": LEAD}
+    assert check_definition(written).definition.on is Trigger.ORDER
+
+
 def test_sales_by_words_alone_are_confirmed_and_warned_of() -> None:
     (first, second) = check_definition(
         {"when": {"on": "inbound", "keywords": "paid"}, "then": {"event": "Purchase", "confirm_purchase": True}}
