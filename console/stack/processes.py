@@ -6,7 +6,7 @@ Flower hold no keys at all.
 
 import http.client
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,18 +74,12 @@ class Surroundings:
         return self.state_dir / "metrics"
 
 
-def processes(around: Surroundings) -> list[Process]:
-    """All of them; they can start at the same time, on a database that is migrated and has its channels."""
-    return [
-        _receiver(around),
-        _intake(around),
-        _sending(around),
-        _sweeper(around),
-        _beat(around),
-        _sandbox(around),
-        _flower(around),
-        _console(around),
-    ]
+def processes(around: Surroundings, names: Collection[str] | None = None) -> list[Process]:
+    """All, or those named; they can start at the same time, on a database that is migrated and has its channels.
+
+    What is not named needs no ports and no secrets.
+    """
+    return [make(around) for name, make in _MAKERS.items() if names is None or name in names]
 
 
 def _sandbox(around: Surroundings) -> Process:
@@ -236,6 +230,18 @@ def _process(
         stop_seconds=stop_seconds,
         colour=colour,
     )
+
+
+_MAKERS: Mapping[str, Callable[[Surroundings], Process]] = {
+    "receiver": _receiver,
+    "intake": _intake,
+    "sending": _sending,
+    "sweeper": _sweeper,
+    "beat": _beat,
+    "sandbox": _sandbox,
+    "flower": _flower,
+    "console": _console,
+}
 
 
 def _answers(port: int, path: str) -> bool:

@@ -115,7 +115,9 @@ def run(sizes: Sizes) -> Found:
         half = {name: Figure.of(_rates(found[32][name])).median / 2 for name in (OURS, CEILING)}
         steady = in_turns(
             {
-                (name, rate): lambda name=name, rate=rate: variants.load(name, 32, seconds=2 * seconds, rate=rate)[0]
+                (name, rate): lambda name=name, rate=rate: variants.load(  # type: ignore[misc]
+                    name, 32, seconds=2 * seconds, rate=rate
+                )[0]
                 for name, rate in ((OURS, half[OURS]), (CEILING, half[OURS]), (CEILING, half[CEILING]))
             },
             rounds=sizes.rounds,

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import parse_qsl
 
 from shared.providers import PROVIDERS
@@ -52,7 +53,7 @@ def _bodies(name: str) -> list[Request]:
 
 def _adapter(name: str, requests: list[Request], seconds: float) -> float:
     parse = PROVIDERS[name].parse
-    return _seconds_each({number: (lambda one=one: parse(one)) for number, one in enumerate(requests)}, seconds)
+    return _seconds_each({number: partial(parse, one) for number, one in enumerate(requests)}, seconds)
 
 
 def _plain(requests: list[Request], seconds: float) -> float:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -123,14 +124,14 @@ def run(sizes: Sizes) -> Found:
             }
             seconds = {
                 name: in_turns(
-                    {rows: lambda g=grown, w=work: _seconds(g, w) for rows, grown in databases.items()},
+                    {rows: partial(_seconds, grown, work) for rows, grown in databases.items()},
                     rounds=sizes.rounds + 2,
                     say=lambda _: None,
                 )
                 for name, work in STATEMENTS.items()
             }
             seconds[INTAKE] = in_turns(
-                {rows: lambda g=grown: _intake(g) for rows, grown in databases.items()},
+                {rows: partial(_intake, grown) for rows, grown in databases.items()},
                 rounds=2 * sizes.rounds + 2,
                 say=lambda _: None,
             )
@@ -156,8 +157,8 @@ def _grow(servers: Servers, rows: int, sizes: Sizes) -> _Grown:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("set maintenance_work_mem = '1GB'")
         conn.execute("set synchronous_commit = off")
-        ids = dict(conn.execute("select name, id from channels").fetchall())
-        datasets = dict(conn.execute("select name, id from datasets").fetchall())
+        ids: dict[str, int] = dict(conn.execute("select name, id from channels").fetchall())
+        datasets: dict[str, int] = dict(conn.execute("select name, id from datasets").fetchall())
         places = Places(ids["first"], datasets["first"], ids["second"], datasets["second"])
         conn.execute(
             "update datasets set pause_reason = 'by_hand', paused_at = now(), paused_until = '9999-12-31'"

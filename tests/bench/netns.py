@@ -29,8 +29,8 @@ def main() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     if os.fork() == 0:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        _, listeners, _, _ = socket.recv_fds(theirs, 16, len(ports))
-        asyncio.run(_relay([socket.socket(fileno=number) for number in listeners], ports))
+        _, numbers, _, _ = socket.recv_fds(theirs, 16, len(ports))
+        asyncio.run(_relay([socket.socket(fileno=number) for number in numbers], ports))
     _enter_a_network_of_its_own()
     listeners = [socket.create_server(("127.0.0.1", port)) for port in ports]
     socket.send_fds(ours, [b"ports"], [listener.fileno() for listener in listeners])

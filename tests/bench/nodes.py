@@ -3,16 +3,18 @@
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from console.stack.processes import processes
 from shared.local.ports import Ports
 from shared.local.process import Process
 from tests.bench import netns
 from tests.bench.bodies import APART, requests_to
 from tests.bench.harness import Figure, in_turns, ratio
 from tests.bench.results import Found, Part, Sizes, Table, Target
-from tests.bench.rig import Product, product_processes, product_surroundings, servers_in, set_latency
+from tests.bench.rig import Product, product_surroundings, servers_in, set_latency
 
 _META_SECONDS = 0.3
 
@@ -36,12 +38,12 @@ class _Nodes:
     def measure(self, names: tuple[str, ...], count: int) -> _Run:
         """Starts these nodes, posts, waits, stops them."""
         keeper = self._product.keeper
-        processes = [process for name in names for process in self._processes(name)]
-        keeper.start(*processes)
+        started = [process for name in names for process in self._processes(name)]
+        keeper.start(*started)
         try:
             rate = self._burst(count)
         finally:
-            for process in processes:
+            for process in started:
                 keeper.forget(process.name)
         return _Run(
             rate,
@@ -70,9 +72,7 @@ class _Nodes:
         urls = (around.worker_database_url, around.redis_url, around.graph_url)
         reached = ",".join(str(urlsplit(url).port) for url in urls)
         found = []
-        for process in product_processes(around):
-            if process.name not in ("intake", "sending"):
-                continue
+        for process in processes(around, ("intake", "sending")):
             port = ports.pick(process.name)
             words = [word.replace("@%h", f"@{node}") for word in process.command]
             if process.name == "sending":
@@ -86,7 +86,7 @@ class _Nodes:
                     name=name,
                     command=command,
                     env=env,
-                    ready=lambda name=name, port=port: self._up(name, port),
+                    ready=partial(self._up, name, port),
                 )
             )
         return found

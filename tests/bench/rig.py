@@ -14,7 +14,6 @@ from typing import Any
 import psycopg
 
 from console.stack.processes import Surroundings, processes
-from shared.local.process import Process
 from tests.bench.client import Load, post_all
 from tests.bench.usage import cpu_seconds
 from tests.faults.keeper import Keeper
@@ -58,7 +57,7 @@ class Product:
         (self.state_dir / "metrics").mkdir(parents=True, exist_ok=True)
         self._url = with_database(servers.postgres.url, database)
         self.around = product_surroundings(servers, self.state_dir, database=database, **environ)
-        self.processes = {one.name: one for one in product_processes(self.around)}
+        self.processes = {one.name: one for one in processes(self.around, NAMES)}
         self.keeper = Keeper(self.state_dir / "logs")
 
     def start(self, *names: str) -> None:
@@ -140,12 +139,6 @@ def product_surroundings(
     """What the processes are told: the servers themselves, a quiet log."""
     given = {key: value for key, value in os.environ.items() if key in _PASSED_ON}
     return servers.surroundings(state_dir, database, {**given, "LOG_LEVEL": "info", **environ}, linked=False)
-
-
-def product_processes(around: Surroundings) -> list[Process]:
-    """Those of a production host: neither the sandbox nor Flower."""
-    around.secrets["FLOWER_PASSWORD"] = ""  # type: ignore[index]
-    return [one for one in processes(around) if one.name in NAMES]
 
 
 def set_latency(servers: Servers, seconds: float) -> None:

@@ -11,7 +11,7 @@ from psycopg_pool import ConnectionPool
 
 from receiver.app import create_app
 from receiver.asgi import Message, Receive, Send, make_environ, run_wsgi
-from receiver.inbox import Sink, ThreadTicket, Ticket
+from receiver.inbox import Inbox, Sink, ThreadTicket, Ticket
 from receiver.runtime import NEEDS, Runtime
 from shared.db.pool import open_pool
 from shared.db.webhooks import insert_webhooks
@@ -19,10 +19,10 @@ from shared.queue import make_publisher
 from shared.settings import load_settings
 
 
-class CommitEach:
+class CommitEach(Inbox):
     """An inbox that commits every webhook by itself, in the thread of its request."""
 
-    def __init__(self, pool: ConnectionPool[Any]) -> None:
+    def __init__(self, pool: ConnectionPool[Any]) -> None:  # without a writer's thread
         self._pool = pool
 
     def put(self, ticket: Ticket) -> None:
@@ -68,7 +68,7 @@ def commit_each() -> Flask:
     runtime = Runtime(load_settings(os.environ, needs=NEEDS))
     runtime.start()
     pool = open_pool(os.environ["DATABASE_URL"], process="bench", size=int(os.environ["BENCH_THREADS"]))
-    return create_app(replace(runtime.door, inbox=CommitEach(pool)), runtime.readiness)
+    return create_app(replace(runtime.door, inbox=CommitEach(pool)), runtime.call_door, runtime.readiness)
 
 
 def delay_each() -> Flask:

@@ -82,7 +82,7 @@ class Run:
         servers.fresh_database(servers.postgres, self.database)
         given = {key: value for key, value in os.environ.items() if key in _PASSED_ON}
         self.around = servers.surroundings(self.state_dir, self.database, {**given, **FAST, **environ})
-        self.processes = {process.name: process for process in _without_flower(self.around)}
+        self.processes = {process.name: process for process in processes(self.around, NAMES)}
         self.keeper = Keeper(self.state_dir / "logs")
         #: What a scenario wants undone when all is over.
         self.at_end = contextlib.ExitStack()
@@ -332,11 +332,6 @@ def _recover(servers: Servers) -> None:
     for name in ("postgres", "valkey"):
         servers.keeper.send(name, signal.SIGCONT)
         servers.keeper.release(name)
-
-
-def _without_flower(around: Any) -> list[Any]:
-    around.secrets["FLOWER_PASSWORD"] = ""
-    return [process for process in processes(around) if process.name in NAMES]
 
 
 def _processes_in(folder: Path) -> list[int]:

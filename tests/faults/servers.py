@@ -177,7 +177,7 @@ class Servers:
             redis_url=with_port(self.valkey.url, valkey),
             public_url=f"http://127.0.0.1:{receiver}",
             console_url="",
-            ports={"receiver": receiver, "sandbox": sandbox, "console": 0, "flower": 0},
+            ports={"receiver": receiver, "sandbox": sandbox},
             metrics={name: ports.pick(f"{name} metrics") for name in MEASURED},
         )
 
@@ -196,17 +196,18 @@ class Servers:
         around = Surroundings(
             state_dir=self.folder,
             environ={},
-            secrets={**self.keys, "FLOWER_PASSWORD": ""},
+            secrets=self.keys,
             receiver_database_url="",
             worker_database_url="",
             console_database_url="",
             redis_url="",
             public_url="",
             console_url="",
-            ports={"receiver": 0, "sandbox": self._sandbox_port, "console": 0, "flower": 0},
+            ports={"sandbox": self._sandbox_port},
             metrics={},
         )
-        return next(process for process in processes(around) if process.name == "sandbox")
+        (sandbox,) = processes(around, ["sandbox"])
+        return sandbox
 
     def _add(self, conn: psycopg.Connection[Any], target: Target) -> None:
         token_ring = KeyRing(self.keys["TOKEN_KEYS"].split(","), name="TOKEN_KEYS")
