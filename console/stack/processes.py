@@ -146,6 +146,7 @@ def _receiver(around: Surroundings) -> Process:
             "SECRET_KEYS": around.secrets["SECRET_KEYS"],
             "SPOOL_DIR": str(around.spool_dir),
             "PUBLIC_URL": around.public_url,
+            "CONSOLE_URL": around.console_url,
         },
         ready=lambda: _answers(port, "/readyz"),
         colour="36",

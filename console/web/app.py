@@ -1,8 +1,10 @@
 """The Flask application of the console."""
 
 from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from console.api.app import MOUNT, create_api
 from console.web import access, assets, cookies, errors, formats, language, navigation, requests, security, words
 from console.web import runtime as runtimes
 from console.web.account import account
@@ -22,6 +24,7 @@ BLUEPRINTS = (health, home, login, links, account, team, keys, audit)
 def create_app(runtime: Runtime) -> Flask:
     """The WSGI application. Raises RuntimeError when a view does not say who may open it."""
     app = Flask("console.web", static_url_path="/static")
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {MOUNT: create_api(runtime)})  # type: ignore[method-assign]
     proxies = runtime.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]

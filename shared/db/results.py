@@ -21,6 +21,7 @@ class DeliveryFilter:
     """Which deliveries; what isn't said doesn't matter. `test` None is both, times are aware."""
 
     ids: Sequence[int] = ()
+    workspace: str | None = None
     states: Sequence[str] = ()
     reason: str | None = None
     dataset_id: int | None = None
@@ -81,6 +82,7 @@ def list_deliveries(
     """Up to `limit` deliveries, newest first; `after` is (created_at, id) of the last one already seen."""
     conditions = {
         "d.id = any(%(ids)s)": bool(which.ids),
+        "c.workspace = %(workspace)s": which.workspace is not None,
         "d.state = any(%(states)s)": bool(which.states),
         "d.reason = %(reason)s": which.reason is not None,
         "d.dataset_id = %(dataset)s": which.dataset_id is not None,
@@ -95,6 +97,7 @@ def list_deliveries(
             sql.SQL(f"{_DELIVERY} {_where(conditions)} order by d.created_at desc, d.id desc limit %(limit)s"),
             {
                 "ids": list(which.ids),
+                "workspace": which.workspace,
                 "states": list(which.states),
                 "reason": which.reason,
                 "dataset": which.dataset_id,

@@ -41,6 +41,7 @@ def console_environment(database_url: str, console_role: str) -> dict[str, str]:
     return {
         "DATABASE_URL": make_conninfo(**{**parts, "user": console_role, "password": CONSOLE_PASSWORD}),
         "SECRET_KEYS": generate_key(),
+        "HASH_KEYS": generate_key(),
         "CONSOLE_URL": CONSOLE_URL,
     }
 

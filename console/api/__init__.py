@@ -1,0 +1,1 @@
+"""The console's API under /api/v1: what became of everything, for programs."""

@@ -1,0 +1,92 @@
+"""Who calls the API: a key, for its workspace; or a person who is logged in, for reading."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import psycopg
+from flask import Flask, abort, g, request
+
+from console.team.roles import Role
+from console.team.sessions import find_session, person_of
+from console.web import cookies
+from console.web.runtime import database
+from shared.api_keys import bearer_key, hash_key
+from shared.db.api_keys import live_api_key
+from shared.db.submissions import touch_api_keys
+from shared.domain.api_scopes import Scope
+
+V = TypeVar("V", bound=Callable[..., Any])
+_MARK = "needed_scope"
+#: The last use of a key is written down once in this time at most.
+_USE_NOTED = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """For whom answers are made. `is_owner`: a person who owns the workspace."""
+
+    workspace: str
+    actor: str
+    is_owner: bool = False
+
+
+def needs(scope: Scope | None) -> Callable[[V], V]:
+    """Marks a view with the scope that a key needs for it; None: anyone, without a key."""
+
+    def mark(view: V) -> V:
+        setattr(view, _MARK, scope)
+        return view
+
+    return mark
+
+
+def caller() -> Caller:
+    """Who is asking. For views that ask for a scope."""
+    found = g.caller
+    assert isinstance(found, Caller)
+    return found
+
+
+def install(app: Flask) -> None:
+    """Lets nobody in who has no business here."""
+
+    @app.before_request
+    def guard() -> None:
+        g.caller = None
+        if request.endpoint is None:
+            return
+        scope = getattr(app.view_functions[request.endpoint], _MARK, Scope.RESULTS_READ)
+        if scope is None:
+            return
+        with database() as conn:
+            g.caller = _by_key(conn, scope) if "Authorization" in request.headers else _by_session(conn, scope)
+
+
+def _by_key(conn: psycopg.Connection[Any], scope: Scope) -> Caller:
+    text = bearer_key(request.headers["Authorization"])
+    key = live_api_key(conn, hash_key(text)) if text else None
+    if key is None:
+        abort(401, "The key is unknown or revoked. `ctwa api-keys list` shows those there are.")
+    if scope not in key.scopes:
+        abort(403, f"The key lacks the scope {scope}. `ctwa api-keys create --scope {scope}` makes one that has it.")
+    now = datetime.now(UTC)
+    if key.last_used_at is None or now - key.last_used_at > _USE_NOTED:
+        touch_api_keys(conn, [(key.id, now)])
+    return Caller(workspace=key.workspace, actor=f"api_key:{key.id}")
+
+
+def _by_session(conn: psycopg.Connection[Any], scope: Scope) -> Caller:
+    token = cookies.session_token()
+    session = find_session(conn, token) if token else None
+    person = person_of(conn, session) if session else None
+    if person is None:
+        abort(401, "Send the header Authorization: Bearer ctwa_… with a key from `ctwa api-keys create`.")
+    if scope is not Scope.RESULTS_READ or request.method not in ("GET", "HEAD"):
+        abort(403, "A person's session reads only. Use a key.")
+    wanted = request.args.get("workspace")
+    found = next((one for one in person.memberships if wanted in (None, one.workspace)), None)
+    if found is None:
+        abort(404, "You are not a member of that workspace.")
+    return Caller(workspace=found.workspace, actor=person.actor, is_owner=Role(found.role) is Role.OWNER)
