@@ -6,12 +6,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from shared.db.migrate import migrate
 from shared.local.postgres import running_postgres
 from shared.local.valkey import running_valkey
+
+# How fast an example is says nothing on a busy machine, so no test fails for it.
+settings.register_profile("ctwa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ctwa")
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
