@@ -52,8 +52,8 @@ def replay_(
     By id, or what the filters name, newest first. Says first what today's adapters read in the stored bytes, then
     asks. Nothing is doubled: a message that is known stays as it is, unless it now says more of an ad.
 
-    JSON: {dry_run, replayed, limit_reached, forecast: {webhooks, readable_now, unreadable: [{reason, words, count}],
-    messages: {known, new: [{class, count}], upgraded: [{from, to, count}]}}}.
+    JSON: {dry_run, replayed, limit_reached, requests, forecast: {webhooks, readable_now, unreadable: [{reason, words,
+    count}], messages: {known, new: [{class, count}], upgraded: [{from, to, count}]}}}.
     """
     if not (ids or states or channel or since or until):
         raise InvalidError("Say which: ids, or a filter such as --state rejected or --channel NAME.")
@@ -68,9 +68,15 @@ def replay_(
         )
         most = max(limit, len(ids))
         rows = webhooks_to_replay(conn, which, limit=most)
-        expected = forecast(conn, ring, rows)
+        # What the API or a file brought has no adapter: it is read again as it is.
+        expected = forecast(conn, ring, [row for row in rows if row.source == "channel"])
+        requests = sum(row.source != "channel" for row in rows)
     if not as_json:
         _echo(expected)
+        if requests:
+            click.echo(
+                f"Requests of the API and parts of files: {requests}. What they brought already changes nothing."
+            )
     replayed = 0
     if rows and not dry_run:
         options.confirm(f"Replay these {len(rows)} webhooks?", yes=yes)
@@ -83,6 +89,7 @@ def replay_(
                 "dry_run": dry_run,
                 "replayed": replayed,
                 "limit_reached": len(rows) == most,
+                "requests": requests,
                 "forecast": _as_json(expected),
             }
         )

@@ -101,7 +101,7 @@ union all select 'import', id from workspaces
 # whole days.
 _CLAIM = f"""
 with picked as materialized (
-    select w.received_at, w.id, w.body_bytes * case when c.source = 'channel' then 1 else 20 end as body_bytes
+    select w.received_at, w.id, w.body_bytes * case when c.source = 'channel' then 1 else 100 end as body_bytes
     from (select source, id from ({_SENDERS}) s order by random()) c
     cross join lateral (
         select received_at, id, body_bytes from webhooks

@@ -1,5 +1,6 @@
 """`ctwa webhooks replay`: forecasts by today's adapters, and reads again without doubling anything."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,7 +94,8 @@ def test_a_message_that_now_says_more_of_its_ad_is_an_upgrade(cli: Cli, world: W
     world.receive_sample(sales)
     world.intake()
     as_organic = "update messages set class = 'organic'"
-    for query in ("delete from deliveries", "delete from conversions", "delete from touchpoints", as_organic):
+    gone = [f"delete from {table}" for table in ("deliveries", "conversions", "first_touches", "touchpoints")]
+    for query in (*gone, as_organic):
         cli.execute(query)
     result = cli.json("webhooks", "replay", "--state", "done", "--yes")
     assert result["forecast"]["messages"]["upgraded"] == [{"from": "organic", "to": "ad", "count": 1}]
@@ -156,3 +158,21 @@ def test_a_webhook_that_intake_has_not_read_is_left_to_it(cli: Cli, world: World
     world.receive_sample(sales)
     assert cli.json("webhooks", "replay", *ids(cli), "--yes")["replayed"] == 0
     assert cli.rows("select from audit_log") == []
+
+
+def test_requests_of_the_api_are_read_again_and_change_nothing(cli, world):
+    world.add_channel(dataset_id=world.add_dataset())
+    report_file = {"contact": {"phone": "15550100001"}, "stage": "won"}
+    [space] = cli.rows("select id from workspaces")
+    sealed = cli.secret_ring.seal(json.dumps(report_file).encode())
+    cli.execute(
+        "insert into webhooks (id, received_at, source, source_id, method, path, headers, body, body_bytes)"
+        " values (gen_random_uuid(), now(), 'import', %s, 'POST', 'contacts/stage', '{}', %s, 1)",
+        space["id"], sealed,
+    )  # fmt: skip
+    world.intake()
+    found = cli.json("webhooks", "replay", "--state", "done", "--yes")
+    assert (found["requests"], found["replayed"], found["forecast"]["unreadable"]) == (1, 1, [])
+    world.intake()
+    assert [row["state"] for row in cli.rows("select state from submissions")] == ["stored"]
+    assert len(cli.rows("select from contact_changes")) == 1

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from shared.db.webhooks import NewWebhook, insert_webhooks, webhook_backlog
+from shared.db.webhooks import NewWebhook, claim_webhooks, insert_webhooks, webhook_backlog
 from shared.ids import item_id, uuid7
 from tests.integration.workers.reports import PHONE, conversion, hours_ago
 
@@ -105,3 +105,13 @@ def test_messages_and_requests_of_one_batch_see_each_other(world, key):
     world.receive_sample(channel, phone=PHONE, now=hours_ago(2))
     world.intake()
     assert (conversion(world)["attribution"], conversion(world)["state"]) == ("last_click", "pending")
+
+
+def test_large_requests_are_read_a_few_at_a_time(world, key):
+    body = json.dumps({"data": [sale(order_id=f"A{number}") for number in range(500)]}).encode()
+    for _ in range(4):
+        accept(world, key, body)
+    with psycopg.connect(world.url) as conn:
+        first = claim_webhooks(conn, token=uuid7(), lease_seconds=60)
+        assert len(first) == 1
+        assert len(claim_webhooks(conn, token=uuid7(), lease_seconds=60)) == 1
