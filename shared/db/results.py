@@ -179,8 +179,8 @@ class WebhookRow:
 
 _WEBHOOK = """
 select w.id, w.received_at, w.source, w.source_id as channel_id, ch.name as channel, ch.provider, w.method, w.path,
-       w.query, w.headers, w.body_bytes, w.state, w.reason, w.crashes, w.messages, w.automatic_events, w.duplicates, w.ignored,
-       w.finished_at, w.erased_at
+       w.query, w.headers, w.body_bytes, w.state, w.reason, w.crashes, w.messages, w.automatic_events, w.duplicates,
+       w.ignored, w.finished_at, w.erased_at
 from webhooks w left join channels ch on w.source = 'channel' and ch.id = w.source_id
 """
 

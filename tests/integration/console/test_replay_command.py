@@ -31,7 +31,7 @@ def snapshot(cli: Cli) -> list[Any]:
 def as_rejected(cli: Cli) -> None:
     """As if the adapter could read nothing of what came so far."""
     cli.execute("update webhooks set state = 'rejected', reason = 'adapter_failed'")
-    for table in ("deliveries", "conversions", "touchpoints", "messages"):
+    for table in ("deliveries", "conversions", "first_touches", "touchpoints", "messages"):
         cli.execute(f"delete from {table}")
 
 
