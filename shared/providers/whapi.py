@@ -134,8 +134,8 @@ def parse(request: Request) -> Parsed:
             _read_message(message, channel_ref, found)
     for update in _updates(body):
         _read_labels(update, found)
-    for part, reason in OTHER_PARTS.items():
-        found.ignore(reason, _size(body.get(part)))
+    for part in body.keys() & OTHER_PARTS.keys():
+        found.ignore(OTHER_PARTS[part], _size(body[part]))
     if body and not body.keys() & ({"messages", "event", "channel_id"} | OTHER_PARTS.keys()):
         found.ignore("unparsed")
     return found.parsed()
