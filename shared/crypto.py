@@ -38,6 +38,7 @@ class KeyRing:
                     f"{name}: key {position} is not 32 url-safe base64 bytes; `ctwa keys generate` makes one"
                 ) from error
         self._name = name
+        self._newest = fernets[0]
         self._fernet = MultiFernet(fernets)
 
     def __repr__(self) -> str:
@@ -53,6 +54,14 @@ class KeyRing:
             return self._fernet.decrypt(sealed)
         except InvalidToken as error:
             raise CannotDecrypt(f"no key of {self._name} opens this; was a key removed before rotation?") from error
+
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether the newest key sealed it."""
+        try:
+            self._newest.decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
 
     def rotate(self, sealed: bytes) -> bytes:
         """The same plain bytes under the newest key. Raises CannotDecrypt if no key of the ring fits."""
@@ -88,6 +97,11 @@ class HashRing:
 
     def __repr__(self) -> str:
         return f"HashRing({', '.join(key_id for key_id, _ in self._keys)})"
+
+    @property
+    def newest(self) -> str:
+        """The id of the key that hashes what is new."""
+        return self._keys[0][0]
 
     def hash(self, kind: str, value: str) -> KeyedHash:
         """The hash of one identity under the newest key."""

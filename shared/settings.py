@@ -54,6 +54,12 @@ class Settings:
     public_url: str
     #: The console's address as people open it, without a trailing slash; https, but for this machine.
     console_url: str
+    #: How long things are kept, in days; a workspace may say its own for click ids. docs/privacy.md
+    keep_webhook_days: int
+    keep_click_days: int
+    keep_text_days: int
+    keep_request_days: int
+    keep_notification_days: int
     #: The mail server for alerts, with user and password; empty: no mail is sent.
     smtp_url: str
     mail_from: str
@@ -124,6 +130,10 @@ def _check_mail_from(sender: str) -> None:
         raise ValidationError("must look like alerts@example.com, or Alerts <alerts@example.com>")
 
 
+def _days(name: str, default: int, *, at_least: int = 1) -> fields.Integer:
+    return fields.Integer(data_key=name, load_default=default, validate=validate.Range(min=at_least, max=3650))
+
+
 class _SettingsSchema(Schema):
     class Meta:
         unknown = EXCLUDE
@@ -158,6 +168,12 @@ class _SettingsSchema(Schema):
     trusted_proxies = fields.Integer(data_key="TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=5))
     public_url = fields.String(data_key="PUBLIC_URL", load_default="")
     console_url = fields.String(data_key="CONSOLE_URL", load_default="", validate=_check_console_url)
+    keep_webhook_days = _days("KEEP_WEBHOOK_DAYS", 30)
+    # An event can be sent for a week after its click.
+    keep_click_days = _days("KEEP_CLICK_DAYS", 90, at_least=8)
+    keep_text_days = _days("KEEP_TEXT_DAYS", 30)
+    keep_request_days = _days("KEEP_REQUEST_DAYS", 90, at_least=8)
+    keep_notification_days = _days("KEEP_NOTIFICATION_DAYS", 30)
     smtp_url = fields.String(data_key="SMTP_URL", load_default="", validate=_check_smtp_url)
     mail_from = fields.String(data_key="MAIL_FROM", load_default="", validate=_check_mail_from)
     metrics_port = fields.Integer(

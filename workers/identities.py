@@ -4,7 +4,7 @@ A message that carries two names proves that they are one person's: their contac
 people: a number that comes with a new BSUID has changed hands, and moves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,7 @@ from shared.db.contacts import (
     set_countries,
 )
 from shared.db.tombstones import erased_names
+from shared.db.workspaces import hash_only_workspaces
 from shared.domain.messages import Message
 from shared.domain.regions import country_of
 from shared.domain.signals import LabelChange, OutgoingMessage
@@ -113,11 +114,13 @@ class Identities:
             for sender, some in zip(senders, names, strict=True)
         ]
         made = self._make_contacts(conn, senders, names, known)
+        # Asked each time: what a workspace says counts from its next message on.
+        hash_only = hash_only_workspaces(conn)
         wanted: dict[IdentityKey, tuple[int, NewIdentity]] = {}
         for sender, some, contact in zip(senders, names, known, strict=True):
             for name in some:
                 if name.owner(owners) is None:
-                    identity = self._seal(sender.workspace, name)
+                    identity = self._stored_form(sender.workspace, name, hash_only)
                     wanted.setdefault(identity.key, (contact or made[some[0].keys[0]], identity))
         owners |= insert_identities(conn, list(wanted.values()))
         changes = sum(
@@ -168,14 +171,16 @@ class Identities:
             raise LookupError("a message without any name of its sender reached intake")
         return found
 
-    def _seal(self, workspace: str, name: _Name) -> NewIdentity:
+    def _stored_form(self, workspace: str, name: _Name, hash_only: Collection[str]) -> NewIdentity:
         hashed = self._hash_ring.hash(name.kind, name.compared)
         return NewIdentity(
             workspace=workspace,
             kind=name.kind,
             hash_key=hashed.key_id,
             hash=hashed.digest,
-            ciphertext=self._secret_ring.seal(name.value.encode("utf-8", "surrogatepass")),
+            ciphertext=None
+            if workspace in hash_only
+            else self._secret_ring.seal(name.value.encode("utf-8", "surrogatepass")),
         )
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "api-keys": "console.cli.api_keys:api_keys",
     "accounts": "console.cli.accounts:accounts",
     "spend": "console.cli.spend:spend",
+    "workspaces": "console.cli.workspaces:workspaces",
     "contacts": "console.cli.contact_changes:contacts",
     "conversions": "console.cli.conversions:conversions",
     "touchpoints": "console.cli.touchpoints:touchpoints",

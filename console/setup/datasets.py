@@ -21,6 +21,7 @@ from shared.db.datasets import (
     update_dataset,
 )
 from shared.db.deliveries import apply_sending
+from shared.db.workspaces import hash_only_spaces_of
 from shared.domain.reasons import explain
 
 #: A change to one of these is what a pause for the link between dataset and WhatsApp account waits for.
@@ -71,6 +72,10 @@ def change_dataset(conn: psycopg.Connection[Any], name: str, changes: Mapping[st
     differing = {field: (before[field], value) for field, value in said.items() if before[field] != value}
     if not differing:
         return Changed({})
+    if (said.get("send_phone") or said.get("send_email")) and (spaces := hash_only_spaces_of(conn, dataset.id)):
+        raise ConflictError(
+            f"Workspace {', '.join(spaces)} keeps names as hashes only, so there is no phone or e-mail to send."
+        )
     if "name" in differing and dataset_by_name(conn, said["name"]) is not None:
         raise ConflictError(f"There is a dataset {said['name']!r} already.")
     update_dataset(conn, dataset.id, _columns(conn, {**before, **said}))

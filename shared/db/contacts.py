@@ -18,7 +18,8 @@ class NewIdentity:
     kind: str
     hash_key: str
     hash: bytes
-    ciphertext: bytes
+    #: None where the workspace keeps hashes only.
+    ciphertext: bytes | None
 
     @property
     def key(self) -> IdentityKey:

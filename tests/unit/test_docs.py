@@ -139,7 +139,7 @@ def test_every_metric_stands_in_operations() -> None:
 
 
 def test_what_is_kept_how_long_is_what_upkeep_keeps() -> None:
-    assert f"raw bodies | {upkeep.KEEP_DAYS} days, dropped by whole days" in OPERATIONS
+    assert "raw bodies | `KEEP_WEBHOOK_DAYS`, dropped by whole days" in OPERATIONS
     assert f"| {upkeep.KEEP_EMPTY_HOURS} hours after they were read |" in OPERATIONS
 
 

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from workers.upkeep import KEEP_DAYS, prune
+from workers.upkeep import prune
+
+KEEP_DAYS = 30
 
 
 def test_each_dropped_day_is_written_down_once(world):
