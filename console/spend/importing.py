@@ -81,9 +81,9 @@ def _judge(
 
 def _problem(row: FileRow, currency: str | None, level: str, owner: str, *, is_double: bool) -> str | None:
     if currency is None:
-        return "currency_unknown"
+        return "spend_currency_unknown"
     if (row.currency or currency) != currency:
-        return "currency_differs"
+        return "spend_currency_differs"
     if owner == "meta":
         return "day_from_meta"
     if level != row.level:

@@ -395,10 +395,10 @@ SPEND: Mapping[str, Reason] = MappingProxyType(
         "id_invalid": _reason("The id is not a number.", "Check the column of ids."),
         "id_rounded": _reason("A spreadsheet has rounded the id.", "Import the file as Ads Manager made it."),
         "currency_invalid": _reason("The currency is not three letters.", "Write it as USD."),
-        "currency_unknown": _reason(
+        "spend_currency_unknown": _reason(
             "Neither the file nor the ad account names a currency.", "Say it: ctwa accounts set NAME --currency USD."
         ),
-        "currency_differs": _reason(
+        "spend_currency_differs": _reason(
             "The currency is another than the ad account's, and is never converted.",
             "Import it into an ad account of its own.",
         ),
@@ -422,7 +422,7 @@ RULES: Mapping[str, Reason] = MappingProxyType(
         ),
         "too_slow": _reason(
             "The rule took so long on one message that it was left out for the rest of the batch.",
-            "Make its patterns simpler: ctwa rules set NAME --pattern RE2",
+            "Make its patterns simpler: ctwa rules set NAME --pattern RE2.",
         ),
     }
 )
@@ -445,23 +445,24 @@ def spend_reason(code: str) -> str:
     return _SPEND_CODES.get(code, code)
 
 
-REASONS: Mapping[str, Reason] = MappingProxyType(
-    {
-        **SKIPPED,
-        **HELD_UP,
-        **OUR_CHECKS,
-        **OUTCOMES,
-        **PAUSES,
-        **WEBHOOKS,
-        **OUTBOUND,
-        **ENDPOINTS,
-        **SUBMISSIONS,
-        **ATTRIBUTION,
-        **FLAGS,
-        **SPEND,
-        **RULES,
-    }
+TABLES: tuple[Mapping[str, Reason], ...] = (
+    SKIPPED,
+    HELD_UP,
+    OUR_CHECKS,
+    OUTCOMES,
+    PAUSES,
+    WEBHOOKS,
+    OUTBOUND,
+    ENDPOINTS,
+    SUBMISSIONS,
+    ATTRIBUTION,
+    FLAGS,
+    SPEND,
+    RULES,
 )
+"""Every table above. A code that stands in two of them has the same words in both."""
+
+REASONS: Mapping[str, Reason] = MappingProxyType({code: reason for table in TABLES for code, reason in table.items()})
 
 
 def explain(code: str) -> Reason:

@@ -52,7 +52,7 @@ def test_another_currency_level_or_a_day_of_metas_is_refused(cli, tmp_path):
     head = "date,ad_id,spend,currency\n"
     file = write(tmp_path, "2026-11-20,120,1.50,USD", "2026-11-19,120,1.50,BRL", "2026-11-18,120,1.50,BRL", head=head)
     report = cli.json("spend", "import", str(file), "--account", "shop", "--yes", code=1)
-    assert verdicts(report) == ["currency_differs", "other_level", "day_from_meta"]
+    assert verdicts(report) == ["spend_currency_differs", "other_level", "day_from_meta"]
 
 
 def test_a_figure_by_hand_is_added_and_replaced(cli):

@@ -4,7 +4,7 @@ import pytest
 
 from shared.capi.verdicts import CODES, RANGES, SUBCODES_OF_100, PauseReason
 from shared.domain.catalogue import catalogue
-from shared.domain.reasons import PAUSES, REASONS, explain
+from shared.domain.reasons import PAUSES, REASONS, TABLES, explain
 
 ROOT = Path(__file__).parents[4]
 
@@ -20,6 +20,12 @@ def test_every_code_has_words_and_a_next_step() -> None:
         assert reason.words.endswith("."), code
         assert reason.next_step.endswith("."), code
         assert "|" not in reason.words + reason.next_step, code
+
+
+def test_no_code_stands_in_two_tables_with_different_words() -> None:
+    for table in TABLES:
+        for code, reason in table.items():
+            assert REASONS[code] == reason, code
 
 
 @pytest.mark.parametrize(
