@@ -48,6 +48,7 @@ def test_a_dry_run_says_what_a_mended_adapter_reads_and_changes_nothing(cli: Cli
         "dry_run": True,
         "replayed": 0,
         "limit_reached": False,
+        "requests": 0,
         "forecast": {
             "webhooks": 2,
             "readable_now": 1,
