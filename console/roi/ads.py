@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 import psycopg
 
 from console.roi.ground import Ground, read_ground
+from console.roi.inside import Inside
 from console.roi.overview import Part, question_of, read_part
 from console.roi.question import Asked, Level
 from console.roi.sums import FROM_ADS, add_up, keyed
@@ -67,14 +68,20 @@ class AdsReport:
     tables: list[Table] = field(default_factory=list)
     speeds: Speeds | None = None
     as_of: datetime | None = None
+    #: What was looked inside of, and its name.
+    inside: Inside | None = None
+    inside_name: str | None = None
 
 
-def read_ads(conn: psycopg.Connection[Any], asked: Asked, level: Level) -> AdsReport:
-    """The tables of a workspace at this level."""
+def read_ads(conn: psycopg.Connection[Any], asked: Asked, level: Level, *, inside: Inside | None = None) -> AdsReport:
+    """The tables of a workspace at this level; `inside`: of one campaign, ad set or ad only."""
     ground = read_ground(conn, asked)
     parts = [read_part(conn, asked, segment, asked.span, by=("ad_id",), by_ad=True) for segment in ground.segments]
     names = newest_names(conn, asked.workspace)
-    groups = {ad_id: _label(key_of_ad(ad_id, level, ground.ads)) for ad_id in ground.ads}
+    if inside is not None:
+        parts = [_part_inside(part, inside, ground.ads) for part in parts]
+    mine = ground.ads if inside is None else inside.ads(ground.ads)
+    groups = {ad_id: _label(key_of_ad(ad_id, level, ground.ads)) for ad_id in mine}
     question = question_of(asked, asked.span)
     medians = {one.name: one for one in read_speeds(conn, question, ground.zones[0], groups)}
     tables = [
@@ -86,8 +93,19 @@ def read_ads(conn: psycopg.Connection[Any], asked: Asked, level: Level) -> AdsRe
         level=level,
         zones=ground.zones,
         tables=sorted(tables, key=lambda table: -(table.total.spend or 0)),
-        speeds=medians.get(None),
+        # The medians of all would be those of other ads as well.
+        speeds=medians.get(None) if inside is None else None,
         as_of=min((part.as_of for part in parts if part.as_of), default=None),
+        inside=inside,
+        inside_name=inside.name(ground.ads) if inside else None,
+    )
+
+
+def _part_inside(part: Part, inside: Inside, ads: Mapping[str, Ad]) -> Part:
+    return replace(
+        part,
+        cells=[cell for cell in part.cells if inside.has(ads.get(cell.ad_id or ""))],
+        spend=[one for one in part.spend if inside.has_spend(one, ads)],
     )
 
 

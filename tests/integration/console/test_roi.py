@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from console.roi.ads import read_ads
+from console.roi.inside import Inside
 from console.roi.overview import read_overview
 from console.roi.question import LEVELS, Asked
 from shared.db.ad_accounts import all_accounts, insert_account
@@ -191,3 +192,16 @@ def test_an_empty_workspace_has_one_empty_block(conn):
     assert all(day.spend is None for day in block.days.values())
     (table,) = read_ads(conn, Asked(workspace="nowhere", span=WHOLE), "ad").tables
     assert table.rows == []
+
+
+def test_looking_inside_a_campaign_adds_up_to_the_campaign(shop):
+    asked = Asked(workspace="default", span=WHOLE)
+    for table in read_ads(shop, asked, "campaign").tables:
+        for campaign in (row for row in table.rows if row.kind == "campaign"):
+            for level in ("ad_set", "ad", "creative"):
+                report = read_ads(shop, asked, level, inside=Inside("campaign", campaign.id))
+                inside = {one.currency: one for one in report.tables}[table.currency]
+                assert inside.total == campaign.sums
+                assert {row.kind for row in inside.rows} == {level}
+                assert report.inside_name == campaign.name
+                assert report.speeds is None
