@@ -5,7 +5,20 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from console.api.app import MOUNT, create_api
-from console.web import access, assets, cookies, errors, formats, language, navigation, requests, security, words
+from console.web import (
+    access,
+    assets,
+    cookies,
+    errors,
+    figure_filters,
+    formats,
+    kpis,
+    language,
+    navigation,
+    requests,
+    security,
+    words,
+)
 from console.web import runtime as runtimes
 from console.web.account import account
 from console.web.audit import audit
@@ -14,11 +27,12 @@ from console.web.home import home
 from console.web.keys import keys
 from console.web.links import links
 from console.web.login import login
+from console.web.overview import overview
 from console.web.runtime import Runtime
 from console.web.team import team
 
 #: Pages, in no order: what is shown where is in navigation.py.
-BLUEPRINTS = (health, home, login, links, account, team, keys, audit)
+BLUEPRINTS = (health, home, login, links, account, team, keys, audit, overview)
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -37,6 +51,8 @@ def create_app(runtime: Runtime) -> Flask:
     access.install(app)
     language.install(app)
     formats.install(app)
+    kpis.install(app)
+    figure_filters.install(app)
     words.install(app)
     navigation.install(app)
     assets.install(app)

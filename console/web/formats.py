@@ -35,9 +35,14 @@ def percent(value: Decimal | float | None, digits: int = 1) -> str:
     return format_percent(_rounded(value, digits + 2), pattern, locale=_locale(), decimal_quantization=False)
 
 
-def money(value: Decimal | None, currency: str | None) -> str:
-    """An amount with its currency, as the language writes both."""
-    return NOTHING if value is None or currency is None else format_currency(value, currency, locale=_locale())
+def money(value: Decimal | None, currency: str | None, *, whole: bool = False) -> str:
+    """An amount with its currency, as the language writes both; `whole` leaves the decimals out."""
+    if value is None or currency is None:
+        return NOTHING
+    if not whole:
+        return format_currency(value, currency, locale=_locale())
+    pattern = _locale().currency_formats["standard"].pattern.replace(".00", "")
+    return format_currency(value, currency, pattern, locale=_locale(), currency_digits=False)
 
 
 def moment(value: datetime | None) -> str:

@@ -1,6 +1,7 @@
 """The console on a database of the test, as the role that production gives it."""
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,8 +19,10 @@ from console.web.runtime import Runtime
 from shared.crypto import generate_key
 from shared.db.migrate import set_role_passwords
 from shared.settings import load_settings
+from tests.conftest import with_database
 from tests.integration.console.commands import CONSOLE_PASSWORD
 from tests.integration.receiver.harness import free_port, wait_until
+from tests.integration.web.business import make_up_business
 from tests.integration.web.pages import Watched, running_chromium
 from tests.integration.web.site import CONSOLE_URL, Site
 
@@ -32,6 +35,28 @@ def console_role(postgres_url: str) -> str:
     with psycopg.connect(postgres_url) as conn:
         set_role_passwords(conn, {"ctwa_console": CONSOLE_PASSWORD})
     return "ctwa_console"
+
+
+@pytest.fixture(scope="session")
+def business_template(postgres_url: str) -> str:
+    """The name of a database in which the business has been made up; it takes too long for every test."""
+    name = "ctwa_business"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(f"create database {name} template ctwa_template")
+    with psycopg.connect(with_database(postgres_url, name)) as conn:
+        make_up_business(conn)
+    return name
+
+
+@pytest.fixture
+def business_url(postgres_url: str, business_template: str) -> Iterator[str]:
+    """A database of this test alone with the business in it; the URL is the owner's. For tests of pages of figures."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(f"create database {name} template {business_template}")
+    yield with_database(postgres_url, name)
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        conn.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ def test_a_question_is_asked_before_somebody_is_shut_out(site, visitor):
     site.add_user("ana@example.com")
     operator = site.member("operator")
     log_in(visitor, "ana@example.com")
+    visitor.open(site.path("team/"))
     page = visitor.page
     for answer, shut_out in (("Cancel", False), ("Yes, do it", True)):
         page.get_by_label("What to do with operator@default.example").click()
@@ -32,7 +33,7 @@ def test_pages_are_used_by_keyboard_alone(site, visitor):
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/team/")
+    page.wait_for_url("**/overview/")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
@@ -56,11 +57,11 @@ def test_language_and_colours_are_chosen_and_kept(site, visitor):
     page.get_by_label("Endereço de e-mail").fill("ana@example.com")
     page.get_by_label("Senha").fill(PASSWORD)
     page.get_by_role("button", name="Entrar").click()
-    page.get_by_role("heading", name="Equipe").wait_for()
+    page.get_by_role("heading", name="Visão geral").wait_for()
     assert page.locator("html").get_attribute("data-theme") == "dark"
     page.locator(".user > summary").click()
     page.get_by_label("Idioma").select_option("es")
-    page.get_by_role("heading", name="Equipo").wait_for()
+    page.get_by_role("heading", name="Resumen").wait_for()
     assert site.rows("select language from users where id = %s", user) == [{"language": "es"}]
     assert visitor.complaints == []
 
@@ -73,6 +74,7 @@ def test_everything_works_without_scripts(site, chromium, served):
     page.get_by_label("E-mail address").fill("ana@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Team").click()
     page.locator("#email").fill("new@example.com")
     page.get_by_role("button", name="Make an invitation").click()
     assert page.get_by_label("One-time link").input_value().startswith(f"{served}/link/")

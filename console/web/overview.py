@@ -1,0 +1,120 @@
+"""The overview: what ads cost and earned, what needs attention now, and how deliveries stand."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext
+
+from console.roi.measures import measures
+from console.roi.overview import Block, read_overview
+from console.team.roles import Role
+from console.web.access import least, membership
+from console.web.attention import attention, link
+from console.web.charts import TREND, TREND_COLUMNS, chart, day_rows
+from console.web.figure_filters import read_filters
+from console.web.runtime import database
+from shared.db.delivery_card import read_delivery_card
+from shared.domain.reasons import explain
+from shared.domain.roi import Ratio
+
+overview = Blueprint("overview", __name__, url_prefix="/w/<int:workspace_id>/overview")
+
+TILES = (
+    "spend",
+    "conversations",
+    "leads",
+    "cpl",
+    "qualified",
+    "cpql",
+    "purchases",
+    "cost_per_purchase",
+    "revenue",
+    "roas",
+)
+#: (what is counted, its share of the step before, what one costs); first as Meta reports it, then as it came in here.
+REPORTED = (
+    ("impressions", None, "cpm"),
+    ("clicks", "ctr", "cpc"),
+    ("link_clicks", "link_ctr", None),
+    ("conversations_reported", None, "cost_per_reported_conversation"),
+)
+CAPTURED = (
+    ("conversations", "capture_rate", "cost_per_conversation"),
+    ("leads", "lead_rate", "cpl"),
+    ("qualified", "qualification_rate", "cpql"),
+    ("purchases", "purchase_rate", "cost_per_purchase"),
+)
+#: (label, states, whether tried before, colour) of the delivery card.
+CARD = (
+    (lazy_gettext("Accepted by Meta"), ("accepted",), None, "ok"),
+    (lazy_gettext("To be sent"), ("pending", "sending"), False, ""),
+    (lazy_gettext("To be tried again"), ("pending",), True, "warning"),
+    (lazy_gettext("Waits for its value"), ("waiting",), None, ""),
+    (lazy_gettext("Outcome unknown"), ("unknown",), None, "warning"),
+    (lazy_gettext("Refused by Meta"), ("rejected",), None, "danger"),
+    (lazy_gettext("Too old for Meta"), ("expired",), None, "danger"),
+    (lazy_gettext("Not to be sent"), ("skipped",), None, ""),
+)
+_DELIVERIES_WITHIN = timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One currency's part of the page."""
+
+    block: Block
+    now: dict[str, Ratio]
+    before: dict[str, Ratio]
+    chart: str
+    rows: list[dict[str, Any]]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing at all to show."""
+        total = self.block.total
+        return not (total.spend or total.captured or total.leads or total.purchases)
+
+    def width(self, name: str) -> float:
+        """How wide a step of the funnel is, of 100: its share of the widest."""
+        most = max((self.now[step].value or 0 for step, _, _ in CAPTURED), default=0)
+        return round(float(100 * (self.now[name].value or 0) / most), 2) if most else 0.0
+
+
+@overview.get("/")
+@least(Role.VIEWER)
+def page() -> ResponseReturnValue:
+    """The figures that the filters ask for, and the state of things now."""
+    with database() as conn:
+        filters = read_filters(conn)
+        found = read_overview(conn, filters.asked)
+        card = read_delivery_card(conn, membership().workspace, within=_DELIVERIES_WITHIN, test=filters.asked.test)
+        needs = attention(conn, filters.channels, card)
+    return render_template(
+        "overview.html",
+        filters=filters,
+        found=found,
+        blocks=[_shown(block) for block in found.blocks],
+        card=card,
+        card_states=[(label, card.of(*states, retried=again), states[0], kind) for label, states, again, kind in CARD],
+        reason_words=lambda code: explain(code).words,
+        link=link,
+        needs=needs,
+        tiles=TILES,
+        reported=REPORTED,
+        captured=CAPTURED,
+        columns=TREND_COLUMNS,
+    )
+
+
+def _shown(block: Block) -> Shown:
+    days = block.days.items()
+    return Shown(
+        block=block,
+        now=measures(block.total),
+        before=measures(block.before),
+        chart=chart(days, TREND, block.currency, block.gaps),
+        rows=day_rows(days, TREND_COLUMNS, block.currency),
+    )

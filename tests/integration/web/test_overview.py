@@ -1,0 +1,160 @@
+"""The overview: what its tiles say is what console.roi says, by every filter; and it is fit to look at."""
+
+import html
+import re
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from console.roi.measures import measures
+from console.roi.overview import read_overview
+from console.roi.question import Asked, span_of
+from shared.db.rollups import Span
+from tests.integration.web.business import WORKSPACE
+from tests.integration.web.site import PASSWORD
+from tests.integration.web.test_pages import log_in
+
+TILE = re.compile(r'class="tile-label">([^<]*)</p>\s*<p class="tile-figure">(?:<a [^>]*>)?([^<]*)')
+
+
+@pytest.fixture
+def database_url(business_url):
+    """The database of `site`: one in which the business has been made up."""
+    return business_url
+
+
+@pytest.fixture
+def business(site):
+    return site
+
+
+def tiles(response):
+    """Label -> figures, one a currency."""
+    found = {}
+    for label, figure in TILE.findall(response.get_data(as_text=True)):
+        found.setdefault(html.unescape(label), []).append(html.unescape(figure).strip())
+    return found
+
+
+def today(site):
+    return site.rows("select (now() at time zone 'America/Sao_Paulo')::date as day")[0]["day"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("", {}),
+        ("?basis=click&click=first", {"basis": "click", "model": "first"}),
+        ("?placement=instagram", {"placements": ("instagram",)}),
+        ("?currency=USD", {"currency": "USD"}),
+    ],
+)
+def test_tiles_say_what_the_figures_are(business, query, said):
+    response = business.as_role("viewer", WORKSPACE).get(business.path(f"overview/{query}", WORKSPACE))
+    assert response.status_code == 200
+    shown = tiles(response)
+    with psycopg.connect(business.owner_url) as conn:
+        asked = Asked(workspace=WORKSPACE, span=span_of(today(business)), test=True, **said)
+        blocks = read_overview(conn, asked).blocks
+    assert {block.currency for block in blocks} == ({"USD"} if "currency" in said else {"MXN", "BRL", "USD"})
+    assert any(block.total.purchases for block in blocks)
+    for name, label in (("conversations", "Conversations"), ("leads", "Leads"), ("purchases", "Purchases")):
+        expected = [f"{measures(block.total)[name].value:,}" for block in blocks]
+        assert shown[label] == expected
+    if "placements" in said:
+        assert shown["Spend"] == ["–"] * 3, "what was spent is not known by placement"
+    else:
+        symbols = {"MXN": "MX$", "BRL": "R$", "USD": "$"}
+        for block, figure in zip(blocks, shown["Spend"], strict=True):
+            amount = block.total.spend
+            digits = 0 if amount >= 1000 else 2
+            assert figure == f"{symbols[block.currency]}{amount:,.{digits}f}"
+
+
+def test_the_address_says_the_days_and_a_preset_is_left_when_a_date_is_changed(business):
+    browser, day = business.as_role("viewer", WORKSPACE), today(business)
+    text = browser.get(business.path("overview/?period=7d", WORKSPACE)).get_data(as_text=True)
+    assert re.search(r'aria-current="true">7 days<', text)
+    first = day - timedelta(days=7)
+    assert f'name="since" type="date" value="{first}"' in text
+    # The form sends the preset's name and dates; a date that isn't the preset's counts.
+    dates = f"period=7d&since={first - timedelta(days=3)}&until={day - timedelta(days=1)}"
+    text = browser.get(business.path(f"overview/?{dates}", WORKSPACE)).get_data(as_text=True)
+    assert 'aria-current="true"' not in text
+    assert f'name="since" type="date" value="{first - timedelta(days=3)}"' in text
+    backwards = f"since={day}&until={day - timedelta(days=9)}"
+    response = browser.get(business.path(f"overview/?{backwards}", WORKSPACE))
+    assert response.status_code == 200
+    assert "before it begins" in response.get_data(as_text=True)
+
+
+def test_test_rows_are_shown_where_there_is_nothing_else_and_can_be_left_out(business):
+    browser = business.as_role("viewer", WORKSPACE)
+    assert "test channels only" in browser.get(business.path("overview/", WORKSPACE)).get_data(as_text=True)
+    response = browser.get(business.path("overview/?test=0", WORKSPACE))
+    assert "Nothing happened on these days." in response.get_data(as_text=True)
+    other = business.as_role("viewer").get(business.path("overview/"))
+    assert "Nothing happened on these days." in other.get_data(as_text=True)
+    assert "test channels only" not in other.get_data(as_text=True)
+
+
+def test_a_day_that_was_not_synced_is_a_gap_in_the_chart_and_a_dash_in_its_table(business):
+    browser = business.as_role("viewer", WORKSPACE)
+    with psycopg.connect(business.owner_url) as conn:
+        asked = Asked(workspace=WORKSPACE, span=span_of(today(business)), test=True)
+        block = read_overview(conn, asked).blocks[0]
+    (gap, *_) = [day for day in block.gaps if block.days[day].leads]
+    span = Span(first=gap, last=gap)
+    text = browser.get(business.path(f"overview/?since={span.first}&until={span.last}", WORKSPACE)).get_data(
+        as_text=True
+    )
+    assert "so it is a gap and not zero" in text
+    assert re.search(r'<th scope="row">[^<]*</th><td class="number">–</td>', text)
+
+
+def test_the_card_counts_the_deliveries_of_the_workspace(business):
+    text = business.as_role("viewer", WORKSPACE).get(business.path("overview/", WORKSPACE)).get_data(as_text=True)
+    shown = dict(re.findall(r"<dt>([^<]*)</dt><dd[^>]*>(?:<a [^>]*>)?([0-9,]+)", text))
+    rows = business.rows(
+        "select count(*) filter (where state = 'accepted' and created_at > now() - interval '7 days') as accepted,"
+        " count(*) filter (where state = 'pending') as pending, count(*) filter (where state = 'unknown') as unknown"
+        " from deliveries"
+    )
+    assert rows[0]["accepted"] > 0
+    assert shown["Accepted by Meta"] == f"{rows[0]['accepted']:,}"
+    assert shown["To be sent"] == f"{rows[0]['pending']:,}"
+    assert shown["Outcome unknown"] == f"{rows[0]['unknown']:,}"
+    assert "is paused" in text
+    other = business.as_role("viewer").get(business.path("overview/")).get_data(as_text=True)
+    assert "is paused" not in other
+    assert "Nothing: all is well." in other
+
+
+def test_the_overview_looks_right_in_every_width_colour_and_language(business, visitor):
+    business.add_user("ana@example.com", name="Ana Souza")
+    log_in(visitor, "ana@example.com", PASSWORD)
+    visitor.open(business.path("overview/", WORKSPACE))
+    visitor.page.locator(".chart canvas").first.wait_for()
+    wrong = visitor.look("overview")
+    visitor.open(business.path("overview/"))
+    wrong += visitor.look("overview empty")
+    assert wrong == []
+
+
+def test_a_filter_takes_effect_at_once_and_stays_in_the_address(business, visitor):
+    business.add_user("ana@example.com")
+    log_in(visitor, "ana@example.com", PASSWORD)
+    visitor.open(business.path("overview/", WORKSPACE))
+    page = visitor.page
+    before = page.locator(".asked").inner_text()
+    page.get_by_label("Belongs to").select_option("first")
+    page.wait_for_url("**click=first**")
+    page.get_by_label("From").fill((today(business) - timedelta(days=5)).isoformat())
+    page.wait_for_url(f"**since={today(business) - timedelta(days=5)}**")
+    page.wait_for_function("text => document.querySelector('.asked').textContent !== text", arg=before)
+    page.locator(".chart canvas").first.wait_for()
+    assert page.get_by_label("Belongs to").input_value() == "first"
+    page.reload(wait_until="networkidle")
+    assert page.get_by_label("Belongs to").input_value() == "first"
+    assert visitor.complaints == []
