@@ -14,8 +14,8 @@ from shared.db.migrate import migrate
 from shared.local.postgres import running_postgres
 from shared.local.valkey import running_valkey
 
-# How fast an example is says nothing on a busy machine, so no test fails for it.
-settings.register_profile("ctwa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast an example is says nothing on a busy machine, so no test fails for it. Thorough searches are in tests/fuzz.
+settings.register_profile("ctwa", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ctwa")
 
 

@@ -24,7 +24,7 @@ def make_taskless_app(redis_url: str) -> Celery:
     celery = make_celery(redis_url)
     celery.conf.update(
         beat_schedule=CALENDAR,
-        task_queues=[Queue(work.value) for work in Work],
+        task_queues=[Queue(name) for name in sorted({work.queue for work in Work})],
         # Flower asks in seven threads at once, each with two connections of the pool: with four, it waits for ever.
         broker_pool_limit=20,
     )

@@ -1,6 +1,7 @@
 """The API's door as a real process: who is let in, and what is durable when Postgres is not there."""
 
 import secrets
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -45,11 +46,14 @@ def test_a_new_key_works_without_a_restart_and_what_it_sends_is_a_row(receiver: 
     answer = post(receiver, key, {"data": [SALE, SALE | {"order_id": "A-2"}]})
     assert answer.status_code == 202, answer.text
     ids = [UUID(one["id"]) for one in answer.json()["data"]]
-    with psycopg.connect(shared_world.owner_url) as conn:
-        row = conn.execute(
-            "select id, received_at, path, body from webhooks where source = 'api_key' and source_id = %s", [key_id]
-        ).fetchone()
-    assert row is not None
+
+    def row_of_the_call() -> Any:
+        with psycopg.connect(shared_world.owner_url) as conn:
+            return conn.execute(
+                "select id, received_at, path, body from webhooks where source = 'api_key' and source_id = %s", [key_id]
+            ).fetchone()
+
+    row = wait_until(row_of_the_call)
     assert ids == [item_id(row[0], 0), item_id(row[0], 1)]
     assert len(parse_items(row[2], shared_world.ring.open(row[3]), received_at=row[1])) == 2
 

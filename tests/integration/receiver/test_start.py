@@ -67,7 +67,7 @@ def test_a_worker_that_dies_is_replaced(world: World) -> None:
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: receiver.workers() not in ([], [worker]), 20)
         wait_until(lambda: _answers(receiver), 20)
-    assert b"after" in world.stored()
+    assert b"after" in world.kept()
 
 
 def test_the_same_view_under_a_plain_wsgi_server(world: World) -> None:
@@ -82,7 +82,7 @@ def test_the_same_view_under_a_plain_wsgi_server(world: World) -> None:
         for number in range(20):
             body = b"wsgi %d" % number
             assert receiver.post(body).status_code == 200
-            assert body in world.stored()
+            assert body in world.kept()
     finally:
         receiver.stop()
 
