@@ -69,7 +69,7 @@ def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS, days: int = 3) ->
     runtime.bell.answer(Work.INTAKE)
     ends = time.monotonic() + seconds
     finished = claims = 0
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and not runtime.stopping.is_set():
         claims += 1
         done = _drain_once(runtime, days=days, crashed_first=claims % CRASHED_FIRST_EVERY == 0)
         if done == 0:

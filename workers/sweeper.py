@@ -111,7 +111,8 @@ class Sweeper:
             self._lock_connection = None
 
     def sweep(self) -> None:
-        """One round. A step that fails is told and tried again in the next one; it keeps no other from its turn."""
+        """One round, cut short by the order to stop. A step that fails is told and tried again in the next one;
+        it keeps no other from its turn."""
         steps = (
             self._recover,
             self._settle,
@@ -125,6 +126,8 @@ class Sweeper:
             self._see_to_alerts,
         )
         for step in steps:
+            if self._runtime.stopping.is_set():
+                return
             try:
                 step()
             except Exception as error:  # noqa: BLE001

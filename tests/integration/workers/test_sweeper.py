@@ -73,7 +73,7 @@ def test_without_redis_a_webhook_becomes_an_accepted_event_all_the_same(hasty):
     hasty.receive_sample(channel)
     with Running(hasty):
         wait_for(lambda: hasty.states() == ["accepted"])
-    assert hasty.rows("select beat_at from heartbeats where process = 'sweeper'")
+        wait_for(lambda: hasty.rows("select beat_at from heartbeats where process = 'sweeper'"))
 
 
 def test_with_redis_it_rings_and_leaves_the_work_to_the_workers(hasty, valkey_url):
@@ -90,6 +90,15 @@ def test_work_that_was_rung_for_in_vain_it_does_itself(hasty, monkeypatch):
     monkeypatch.setattr(sweeper, "IMPATIENT_SECONDS", 0.0)
     Sweeper(hasty.runtime).sweep()
     assert hasty.states() == ["accepted"]
+
+
+def test_once_told_to_stop_it_begins_nothing_more(hasty, monkeypatch):
+    without_redis(hasty)
+    hasty.receive_sample(hasty.add_channel(dataset_id=hasty.add_dataset()))
+    monkeypatch.setattr(sweeper.deliveries, "expire_deliveries", lambda *_, **__: hasty.runtime.stopping.set())
+    Sweeper(hasty.runtime).sweep()
+    assert intake.drain(hasty.runtime) == 0
+    assert [row["state"] for row in hasty.rows("select state from webhooks")] == ["new"]
 
 
 def test_one_sweeper_is_in_charge_and_another_takes_over_when_its_connection_dies(hasty):
