@@ -4,7 +4,7 @@ Stages and tags, and the first answers of people, are read from their history; e
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -32,6 +32,7 @@ from shared.providers.base import Parsed
 BATCH = 100
 SAMPLES = 5
 _SAMPLE_TEXT = 60
+_TRIGGERS = {"stage": Trigger.STAGE, "tag_added": Trigger.TAG}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,8 @@ class Tried:
 class Result:
     """What one rule would have made. `fired` counts occasions, `new` the conversions that none there is repeats.
 
-    `values` are sums by currency, and never one over two; `samples` are texts with every digit but amounts hidden.
+    `values` are sums by currency, and never one over two; `marks` count contacts by the stage or tag they would get;
+    `samples` are texts with every digit but amounts hidden.
     """
 
     name: str
@@ -56,8 +58,10 @@ class Result:
     unattributed: int = 0
     without_value: int = 0
     values: dict[str, Decimal] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
     samples: list[dict[str, Any]] = field(default_factory=list)
     keys: set[tuple[str, str]] = field(default_factory=set)
+    marked: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 @dataclass
@@ -187,7 +191,7 @@ def _happened(row: StoredBody, facts: Facts, message: Message | OutgoingMessage,
 
 
 def _of_change(change: TrialChange) -> _Happened:
-    trigger = {"stage": Trigger.STAGE, "tag_added": Trigger.TAG}.get(change.kind, Trigger.FIRST_REPLY)
+    trigger = _TRIGGERS.get(change.kind, Trigger.FIRST_REPLY)
     return _Happened(
         facts=Facts(happened=frozenset({trigger}), names=(change.value,) if change.value else ()),
         channel_id=change.channel_id,
@@ -209,7 +213,13 @@ def _contact_of(conn: psycopg.Connection[Any], ring: HashRing, workspace: str, s
 
 
 def _consider(
-    conn: psycopg.Connection[Any], tried: list[Tried], results: list[Result], happened: _Happened, workspace: str
+    conn: psycopg.Connection[Any],
+    tried: list[Tried],
+    results: list[Result],
+    happened: _Happened,
+    workspace: str,
+    *,
+    is_by_rule: bool = False,
 ) -> None:
     for one, result in zip(tried, results, strict=True):
         if one.channel_id not in (None, happened.channel_id):
@@ -217,13 +227,41 @@ def _consider(
         fired = fires(one.definition, happened.facts)
         if fired is None or (happened.contact_id is None and Trigger.OUTGOING in happened.facts.happened):
             continue
-        _count(conn, result, fired, happened, workspace)
+        result.fired += 1
+        if fired.event_name is not None:
+            _count(conn, result, fired.event_name, fired, happened, workspace)
+        for follows in _mark(result, fired, happened):
+            # As at work: what a rule makes of a rule's change is offered to none again.
+            if not is_by_rule:
+                _consider(conn, tried, results, follows, workspace, is_by_rule=True)
 
 
-def _count(conn: psycopg.Connection[Any], result: Result, fired: Fired, happened: _Happened, workspace: str) -> None:
-    result.fired += 1
+def _mark(result: Result, fired: Fired, happened: _Happened) -> list[_Happened]:
+    """Counts the stages and tags that a contact gets for the first time in this trial; what rules may answer to."""
+    follows = []
+    for kind, value in fired.marks.changes():
+        key = (str(happened.contact_id or happened.person), kind, value)
+        if key in result.marked:
+            continue
+        result.marked.add(key)
+        words = f"{kind}: {value}"
+        result.marks[words] = result.marks.get(words, 0) + 1
+        if kind in _TRIGGERS:
+            facts = Facts(happened=frozenset({_TRIGGERS[kind]}), names=(value,))
+            follows.append(replace(happened, facts=facts, message_id=f"{happened.message_id} {kind}"))
+    return follows
+
+
+def _count(
+    conn: psycopg.Connection[Any],
+    result: Result,
+    event_name: str,
+    fired: Fired,
+    happened: _Happened,
+    workspace: str,
+) -> None:
     click = last_click(conn, happened.contact_id, happened.at) if happened.contact_id else None
-    key = (fired.event_name, _key(fired, happened, click))
+    key = (event_name, _key(fired, happened, click))
     is_new = key not in result.keys and not conversion_keys_known(conn, workspace, *key, click)
     result.keys.add(key)
     currency = fired.currency or happened.currency
@@ -290,6 +328,7 @@ def as_json(trial: Trial) -> Mapping[str, Any]:
                 "unattributed": one.unattributed,
                 "without_value": one.without_value,
                 "values": dict(sorted(one.values.items())),
+                "marks": dict(sorted(one.marks.items())),
                 "samples": one.samples,
             }
             for one in trial.results

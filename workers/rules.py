@@ -1,4 +1,4 @@
-"""Rules in intake: what each makes of what happened, as conversions, in the transaction that stores it.
+"""Rules in intake: what each makes of what happened, conversions, stages and tags, in the transaction that stores it.
 
 A rule that fails is counted, shown by `ctwa rules`, and stops nothing.
 """
@@ -15,14 +15,15 @@ from celery.exceptions import SoftTimeLimitExceeded
 from psycopg.errors import DataError, IntegrityError
 
 from shared.db.channels import IntakeChannel, workspace_channels
-from shared.db.contacts import last_channel_of, workspace_of
+from shared.db.contact_changes import ContactChange, Standing, standing
+from shared.db.contacts import family_of, last_channel_of, workspace_of
 from shared.db.rules import record_failures
 from shared.domain.business_keys import Once
 from shared.domain.rules import Facts, Fired, Scope, Trigger, fires
 from shared.domain.submissions import Person, SubmittedConversion
 from shared.ids import uuid7
 from shared.logs import get_logger
-from workers.contact_changes import Happened
+from workers.contact_changes import Happened, change_contact
 from workers.conversions import Reported, store_conversion
 from workers.metrics import RULES
 from workers.rule_book import LiveRule, triggers
@@ -42,7 +43,11 @@ _ONCE = {
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Occasion:
-    """Something that happened with a contact. `row_id` gives the message's row, storing it if need be."""
+    """Something that happened with a contact. `row_id` gives the message's row, storing it if need be.
+
+    `is_by_rule`: a rule made the stage or tag. What rules make of that is stored, and offered to no rule again, so that
+    two rules can't drive each other on.
+    """
 
     workspace: str
     channel_id: int | None
@@ -51,6 +56,7 @@ class Occasion:
     occurred_at: datetime
     received_at: datetime
     is_test: bool
+    is_by_rule: bool = False
     message_id: str | None = None
     row_id: Callable[[], int | None] = lambda: None
 
@@ -70,18 +76,26 @@ class RuleRun:
         self.ready = 0
 
     def consider(self, occasion: Occasion) -> None:
-        """Stores the conversion of every rule that fires on this occasion."""
+        """Stores what every rule makes that fires on this occasion."""
         for rule in self._rules:
             if rule.definition.on in occasion.facts.happened and _is_for(rule, occasion):
                 fired = self._look(rule, occasion.facts)
-                if fired is not None:
-                    self._store(rule, fired, occasion)
+                if fired is None:
+                    continue
+                if fired.event_name is not None:
+                    self._store(rule, fired.event_name, fired, occasion)
+                if fired.marks.changes():
+                    self._mark(rule, fired, occasion)
 
     def offer(self, _conn: psycopg.Connection[Any], happened: Happened) -> int:
         """Considers a stage that became, or a tag that was added; 0, for what can be sent now is in `ready`."""
+        self._offer(happened, is_by_rule=False)
+        return 0
+
+    def _offer(self, happened: Happened, *, is_by_rule: bool) -> None:
         trigger = {"stage": Trigger.STAGE, "tag_added": Trigger.TAG}.get(happened.change.kind)
         if trigger not in self.triggers or trigger is None or happened.change.value is None:
-            return 0
+            return
         contact_id = happened.now.contact_id
         workspace, is_test = workspace_of(self._conn, contact_id)
         self.consider(
@@ -93,9 +107,9 @@ class RuleRun:
                 occurred_at=happened.change.occurred_at,
                 received_at=self._now,
                 is_test=is_test,
+                is_by_rule=is_by_rule,
             )
         )
-        return 0
 
     def finish(self) -> None:
         """Writes down which rules failed."""
@@ -117,12 +131,12 @@ class RuleRun:
             self._fail(rule, "too_slow")
         return fired
 
-    def _store(self, rule: LiveRule, fired: Fired, occasion: Occasion) -> None:
+    def _store(self, rule: LiveRule, event_name: str, fired: Fired, occasion: Occasion) -> None:
         try:
             with self._conn.transaction():
                 stored = store_conversion(
                     self._conn,
-                    _reported(rule, fired, occasion),
+                    _reported(rule, event_name, fired, occasion),
                     channels=self._channels_of(occasion.workspace),
                     now=self._now,
                 )
@@ -141,6 +155,25 @@ class RuleRun:
             conversion_id=str(stored.conversion_id),
             state=stored.state,
         )
+
+    def _mark(self, rule: LiveRule, fired: Fired, occasion: Occasion) -> None:
+        """Writes onto the contact what doesn't hold yet, and offers it to the rules once."""
+        try:
+            with self._conn.transaction():
+                holds = standing(self._conn, family_of(self._conn, occasion.contact_id)[0])
+                changes = _changes(rule, fired, occasion, holds)
+                changed = change_contact(self._conn, changes) if changes else None
+        except (DataError, IntegrityError, LookupError) as error:
+            self._fail(rule, "cannot_be_stored", type(error).__name__)
+            return
+        if changed is None or not changed.new:
+            RULES.labels("repeated").inc()
+            return
+        RULES.labels("fired").inc()
+        log.info("rule changed a contact", rule_id=rule.id, rule_version=rule.version, contact_id=holds.contact_id)
+        if not occasion.is_by_rule:
+            for happened in changed.happened:
+                self._offer(happened, is_by_rule=True)
 
     def _fail(self, rule: LiveRule, reason: str, error: str | None = None) -> None:
         self._failures[rule.id] += 1
@@ -163,7 +196,24 @@ def _is_for(rule: LiveRule, occasion: Occasion) -> bool:
     )
 
 
-def _reported(rule: LiveRule, fired: Fired, occasion: Occasion) -> Reported:
+def _changes(rule: LiveRule, fired: Fired, occasion: Occasion, holds: Standing) -> list[ContactChange]:
+    present = {("stage", holds.stage), *(("tag_added", tag) for tag in holds.tags)}
+    return [
+        ContactChange(
+            contact_id=holds.contact_id,
+            kind=kind,
+            value=value,
+            occurred_at=occasion.occurred_at,
+            source="rule",
+            actor=f"rule:{rule.id} version {rule.version}",
+            rule_id=rule.id,
+        )
+        for kind, value in fired.marks.changes()
+        if (value in holds.tags if kind == "tag_removed" else (kind, value) not in present)
+    ]
+
+
+def _reported(rule: LiveRule, event_name: str, fired: Fired, occasion: Occasion) -> Reported:
     return Reported(
         id=uuid7(),
         workspace=occasion.workspace,
@@ -171,7 +221,7 @@ def _reported(rule: LiveRule, fired: Fired, occasion: Occasion) -> Reported:
         contact_id=occasion.contact_id,
         item=SubmittedConversion(
             person=Person(contact_id=occasion.contact_id),
-            event_name=fired.event_name,
+            event_name=event_name,
             occurred_at=occasion.occurred_at,
             value=fired.value,
             currency=fired.currency,

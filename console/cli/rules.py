@@ -1,4 +1,4 @@
-"""`ctwa rules`: when something happens in a chat, then it is a conversion."""
+"""`ctwa rules`: when something happens in a chat, then it is a conversion, a stage or a tag."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -39,7 +39,8 @@ _Command = Callable[..., Any]
 #: The option's name -> where its value stands in a definition.
 _WHEN = {"on": "on", "keyword": "keywords", "pattern": "pattern", "is_": "is", "by": "by", "number": "number"}
 _THEN = {
-    "event": "event", "currency": "currency", "delay": "delay", "once": "once", "order_pattern": "order_pattern",
+    "event": "event", "stage": "stage", "add_tag": "add_tags", "remove_tag": "remove_tags",
+    "currency": "currency", "delay": "delay", "once": "once", "order_pattern": "order_pattern",
     "confirm_purchase": "confirm_purchase",
 }  # fmt: skip
 _FIELDS = (
@@ -53,6 +54,9 @@ _FIELDS = (
     click.option("--by", type=click.Choice(["any", "human", "automation"]), help="Who of the business wrote."),
     click.option("--number", type=int, metavar="N", help="Which message of the person, from the ad message on."),
     click.option("--event", type=click.Choice(sorted(META_NAMES)), help="The conversion that it makes."),
+    click.option("--stage", metavar="NAME", help="The stage that the contact comes to."),
+    click.option("--add-tag", multiple=True, metavar="NAME", help="A tag put on the contact; several may be."),
+    click.option("--remove-tag", multiple=True, metavar="NAME", help="A tag taken off the contact."),
     click.option("--value", metavar="AMOUNT", help="Its value, always the same."),
     click.option("--value-pattern", metavar="RE2", help="Its value: what the first group finds in the text."),
     click.option("--value-order", is_flag=True, help="Its value: that of the order message."),
@@ -77,7 +81,7 @@ def _fields(command: _Command) -> _Command:
 
 @click.group()
 def rules() -> None:
-    """Rules: when something happens in a chat, then it is a conversion.
+    """Rules: when something happens in a chat, then it is a conversion, a stage or a tag.
 
     A rule looks at messages of people and of the business, stages, tags and labels. `try` shows what it would have made
     of what came already, before it is switched on. docs/rules.md has recipes.
@@ -149,7 +153,7 @@ def list_(session: Session, workspace: str | None, as_json: bool) -> None:
                 row["name"],
                 "on" if row["enabled"] else "off",
                 _when(row["when"]),
-                row["then"]["event"],
+                _then(row["then"]),
                 row["channel"],
                 row["fired"],
                 row["last_fired_at"],
@@ -251,7 +255,7 @@ def try_(
     yourself, for hours only.
 
     JSON: {webhooks, unreadable, rules: [{name, fired, new_conversions, unattributed, without_value, values: {currency:
-    sum}, samples: [{at, person, text, value, currency, new}]}]}.
+    sum}, marks: {"stage: NAME": contacts}, samples: [{at, person, text, value, currency, new}]}]}.
     """
     start = since or datetime.now(UTC) - timedelta(days=7)
     rings = (session.secret_ring(), session.hash_ring())
@@ -293,6 +297,8 @@ def _echo_trial(trial: Trial) -> None:
             click.echo(f"  without a value: {one.without_value}")
         for currency, total in sorted(one.values.items()):
             click.echo(f"  worth {total:f} {plain(currency)}")
+        for words, count in sorted(one.marks.items()):
+            click.echo(f"  {plain(words)}: {count} contacts")
         for sample in one.samples:
             value = "" if sample["value"] is None else f", {sample['value']:f} {plain(sample['currency'])}"
             known = "" if sample["new"] else " (known already)"
@@ -317,14 +323,16 @@ def _said(given: Mapping[str, Any], rule: RuleRow | None) -> dict[str, Any]:
         said |= _definition_of(given["file"])
         return said
     when = {place: _listed(given[name]) for name, place in _WHEN.items() if given[name] not in (None, ())}
-    then = {place: given[name] for name, place in _THEN.items() if given[name] is not None}
+    then = {place: _listed(given[name]) for name, place in _THEN.items() if given[name] not in (None, ())}
     if value := _value(given):
         then["value"] = value
     if rule is not None:
         when = when if "on" in when else {**rule.definition["when"], **when} if when else {}
         then = {**rule.definition["then"], **then} if then else {}
-    elif "on" not in when or "event" not in then:
-        raise InvalidError("Say --on and --event, or give a --file with when and then.")
+    elif "on" not in when or not then:
+        raise InvalidError(
+            "Say --on, and what follows: --event, --stage, --add-tag or --remove-tag; or give a --file with both."
+        )
     return said | ({"when": when} if when else {}) | ({"then": then} if then else {})
 
 
@@ -371,6 +379,13 @@ def _when(when: Mapping[str, Any]) -> str:
     of = when.get("keywords") or when.get("is") or when.get("pattern") or when.get("number")
     names = ", ".join(map(str, of)) if isinstance(of, list) else of
     return f"{when['on']}: {names}" if names else str(when["on"])
+
+
+def _then(then: Mapping[str, Any]) -> str:
+    said = [then["event"]] if "event" in then else []
+    said += [f"stage {then['stage']}"] if "stage" in then else []
+    said += [f"+{tag}" for tag in then.get("add_tags", ())] + [f"-{tag}" for tag in then.get("remove_tags", ())]
+    return ", ".join(said)
 
 
 def _failure(reason: str) -> str:

@@ -57,7 +57,7 @@ class Standing:
 
 def refresh_contact(conn: psycopg.Connection[Any], contact_id: int) -> tuple[Standing, Standing]:
     """Writes onto a contact what the newest changes say, of its own and of those merged into it; (before, after)."""
-    before = _standing(conn, contact_id)
+    before = standing(conn, contact_id)
     conn.execute(
         """
         with history as materialized (
@@ -86,7 +86,7 @@ def refresh_contact(conn: psycopg.Connection[Any], contact_id: int) -> tuple[Sta
         """,
         {"id": contact_id},
     )
-    return before, _standing(conn, contact_id)
+    return before, standing(conn, contact_id)
 
 
 def consents(conn: psycopg.Connection[Any], contact_ids: Iterable[int]) -> dict[int, bool | None]:
@@ -137,7 +137,8 @@ def has_tag(conn: psycopg.Connection[Any], contact_id: int, tag: str) -> bool:
     return bool(row and row[0])
 
 
-def _standing(conn: psycopg.Connection[Any], contact_id: int) -> Standing:
+def standing(conn: psycopg.Connection[Any], contact_id: int) -> Standing:
+    """What holds of a contact now. Raises LookupError if it isn't there."""
     row = conn.execute("select stage, tags, consent from contacts where id = %s", [contact_id]).fetchone()
     if row is None:
         raise LookupError("a change of a contact that is not there")

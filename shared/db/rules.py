@@ -1,4 +1,4 @@
-"""The `rules` and `rule_versions` tables: when something happens in a chat, then it is a conversion."""
+"""The `rules` and `rule_versions` tables: what follows when something happens in a chat."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ from psycopg.types.json import Jsonb
 
 @dataclass(frozen=True, kw_only=True)
 class RuleRow:
-    """One rule as it is now. `channel` None: every channel of the workspace. `fired` counts its conversions."""
+    """One rule as it is now. `channel` None: every channel of the workspace.
+
+    `fired` counts the conversions that it made, and the changes of contacts.
+    """
 
     id: int
     workspace: str
@@ -58,8 +61,11 @@ _RULE = """
 select r.id, r.workspace, r.channel_id, c.name as channel, r.name, r.enabled, r.enabled_at, r.version, r.definition,
        r.failures, r.failed_at, r.failure, r.created_at, r.updated_at, coalesce(f.fired, 0) as fired, f.last_fired_at
 from rules r left join channels c on c.id = r.channel_id
-left join lateral (select count(*) as fired, max(created_at) as last_fired_at from conversions v
-                   where v.rule_id = r.id) f on true
+left join lateral (
+    select count(*) as fired, max(created_at) as last_fired_at
+    from (select v.created_at from conversions v where v.rule_id = r.id
+          union all
+          select h.created_at from contact_changes h where h.rule_id = r.id) made) f on true
 """
 
 

@@ -15,8 +15,10 @@ from shared.capi.event_names import META_NAMES, inside_name
 from shared.domain.amounts import Decimals
 from shared.domain.keywords import fold
 from shared.domain.patterns import Pattern, PatternError, compile_pattern
-from shared.domain.rules import Definition, Scope, Trigger, Value
+from shared.domain.rules import Definition, Marks, Scope, Trigger, Value
 from shared.domain.signals import Author
+from shared.domain.submission_fields import MAX_LABEL, Text
+from shared.domain.submission_schemas import MAX_TAGS
 
 PURCHASE = "Purchase"
 MAX_DELAY = timedelta(days=6)
@@ -34,6 +36,8 @@ _NAMED = frozenset({Trigger.STAGE, Trigger.TAG, Trigger.TEMPLATE, Trigger.AUTOMA
 _WITHOUT_MESSAGE = frozenset({Trigger.STAGE, Trigger.TAG})
 #: What a business does on purpose or Meta says: a sale needs no second word.
 _SURE = frozenset({Trigger.STAGE, Trigger.TAG, Trigger.ORDER, Trigger.AUTOMATIC})
+#: What is said of the conversion, so that without one it says nothing.
+_OF_EVENT = ("value", "currency", "delay", "once", "order_pattern")
 
 
 class DefinitionError(ValueError):
@@ -113,6 +117,16 @@ class _PatternField(fields.Field[Pattern]):
             raise ValidationError(f"can't be used as a pattern: {error}") from None
 
 
+class _Tags(fields.Field[list[str]]):
+    """One tag, or a list of them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_TAGS:
+            raise ValidationError(f"must be a tag, or a list of 1 to {MAX_TAGS} tags")
+        return [str(Text(longest=MAX_LABEL, required=True).deserialize(one)) for one in listed]
+
+
 class _Delay(fields.Field[timedelta]):
     """A time such as 30min."""
 
@@ -170,7 +184,10 @@ class _ValueSchema(_Strict):
 
 
 class _ThenSchema(_Strict):
-    event = fields.String(required=True, validate=_event)
+    event = fields.String(validate=_event)
+    stage = Text(longest=MAX_LABEL)
+    add_tags = _Tags()
+    remove_tags = _Tags()
     value = fields.Nested(_ValueSchema)
     currency = _Text(validate=validate.Regexp(r"^[A-Z]{3}$", error="must be an ISO 4217 code such as EUR"))
     delay = _Delay()
@@ -202,6 +219,7 @@ def _check_when(when: Mapping[str, Any], problems: dict[str, list[str]]) -> None
 
 def _check_then(when: Mapping[str, Any], then: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
     on, value = Trigger(when["on"]), then.get("value")
+    _check_marks(when, then, problems)
     if value is not None:
         sources = [name for name in ("fixed", "pattern", "order") if value.get(name)]
         if len(sources) != 1:
@@ -223,10 +241,25 @@ def _check_then(when: Mapping[str, Any], then: Mapping[str, Any], problems: dict
         problems["confirm_purchase"] = [_CONFIRM]
 
 
+def _check_marks(when: Mapping[str, Any], then: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
+    if not {"event", "stage", "add_tags", "remove_tags"} & then.keys():
+        problems["event"] = ["say what follows: event, stage, add_tags or remove_tags"]
+    elif "event" not in then:
+        problems |= {name: ["is of a conversion: say its event too"] for name in _OF_EVENT if name in then}
+    if both := set(then.get("add_tags", ())) & set(then.get("remove_tags", ())):
+        problems["remove_tags"] = [f"would take off what add_tags puts on: {', '.join(sorted(both))}"]
+    if when["on"] == Trigger.STAGE and "stage" in then and fold(then["stage"]) in map(fold, when.get("is_", ())):
+        problems["stage"] = ["is the stage that the rule looks at: the contact is there already"]
+
+
+def _event_name(then: Mapping[str, Any]) -> str | None:
+    return inside_name(then["event"]) if "event" in then else None
+
+
 def _needs_confirmation(when: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
     """Whether it makes sales of what may be none: of what a person wrote, or of words without an amount."""
     on = Trigger(when["on"])
-    if inside_name(then["event"]) != PURCHASE or on in _SURE:
+    if _event_name(then) != PURCHASE or on in _SURE:
         return False
     takes_amount = bool(then.get("value", {}).get("pattern"))
     return not (on in (Trigger.OUTGOING, Trigger.TEMPLATE) and takes_amount)
@@ -238,18 +271,16 @@ def _warnings(when: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
         found.append(
             "This rule reports sales without an order and on words alone. Try it first: ctwa rules try FILE --since 7d"
         )
-    if inside_name(then["event"]) == PURCHASE and "value" not in then:
+    if _event_name(then) == PURCHASE and "value" not in then:
         found.append("Its sales have no value: each waits until a value comes, and isn't sent before.")
     return found
 
 
 def _definition(when: Mapping[str, Any], then: Mapping[str, Any]) -> Definition:
     on, value = Trigger(when["on"]), then.get("value")
-    event_name = inside_name(then["event"])
-    assert event_name is not None
     return Definition(
         on=on,
-        event_name=event_name,
+        event_name=_event_name(then),
         once=Scope(then.get("once") or _usual_scope(on, then)),
         keywords=tuple(fold(one) for one in when.get("keywords", ())),
         pattern=when.get("pattern"),
@@ -267,6 +298,11 @@ def _definition(when: Mapping[str, Any], then: Mapping[str, Any]) -> Definition:
         currency=then.get("currency"),
         delay=then.get("delay"),
         order_pattern=then.get("order_pattern"),
+        marks=Marks(
+            stage=then.get("stage"),
+            add=tuple(then.get("add_tags", ())),
+            remove=tuple(then.get("remove_tags", ())),
+        ),
     )
 
 
@@ -281,7 +317,7 @@ def _usual_scope(on: Trigger, then: Mapping[str, Any]) -> Scope:
     """Two orders are two sales; everything else happens once for a click."""
     if on is Trigger.ORDER or "order_pattern" in then:
         return Scope.ORDER
-    is_sale = inside_name(then["event"]) == PURCHASE and on not in _WITHOUT_MESSAGE
+    is_sale = _event_name(then) == PURCHASE and on not in _WITHOUT_MESSAGE
     return Scope.MESSAGE if is_sale else Scope.CLICK
 
 
@@ -291,8 +327,9 @@ def _in_full(when: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]
     if on is not Trigger.OUTGOING:
         full_when.pop("by")
     full_then = {name: _plain(value) for name, value in then.items()}
-    full_then["event"] = inside_name(then["event"])
-    full_then.setdefault("once", _usual_scope(on, then).value)
+    if "event" in then:
+        full_then["event"] = _event_name(then)
+        full_then.setdefault("once", _usual_scope(on, then).value)
     if not then["confirm_purchase"]:
         full_then.pop("confirm_purchase")
     return {"when": full_when, "then": full_then}

@@ -1,4 +1,4 @@
-"""Rules: when something happens in a chat, then it is a conversion. Everything is pure.
+"""Rules: when something happens in a chat, then it is a conversion, a stage or a tag. Everything is pure.
 
 A rule is data (`shared.domain.rule_definitions` reads it); `fires` says what one rule makes of one occasion.
 """
@@ -52,11 +52,28 @@ class Value:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Marks:
+    """What a rule writes onto the contact: the stage it comes to, tags put on and taken off."""
+
+    stage: str | None = None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+    def changes(self) -> list[tuple[str, str]]:
+        """Each as (kind, value), in the words of `contact_changes`."""
+        stages = [("stage", self.stage)] if self.stage is not None else []
+        return [*stages, *(("tag_added", tag) for tag in self.add), *(("tag_removed", tag) for tag in self.remove)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Definition:
-    """One rule, as validated. `keywords` and `names` are folded; `by` None: whoever of the business wrote."""
+    """One rule, as validated. `keywords` and `names` are folded; `by` None: whoever of the business wrote.
+
+    `event_name` None: it makes no conversion, and only marks the contact.
+    """
 
     on: Trigger
-    event_name: str
+    event_name: str | None
     once: Scope
     keywords: tuple[str, ...] = ()
     pattern: Pattern | None = None
@@ -67,6 +84,7 @@ class Definition:
     currency: str | None = None
     delay: timedelta | None = None
     order_pattern: Pattern | None = None
+    marks: Marks = Marks()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +106,11 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Fired:
-    """What a rule makes of an occasion. A `currency` of None is the channel's."""
+    """What a rule makes of an occasion. A `currency` of None is the channel's; without an event it only marks."""
 
-    event_name: str
+    event_name: str | None
     once: Scope
+    marks: Marks = Marks()
     value: Decimal | None = None
     currency: str | None = None
     order_id: str | None = None
@@ -100,7 +119,7 @@ class Fired:
 
 
 def fires(rule: Definition, facts: Facts) -> Fired | None:
-    """The conversion that the rule makes of this occasion, or None."""
+    """What the rule makes of this occasion, or None."""
     if rule.on not in facts.happened or not _is_meant(rule, facts):
         return None
     value = _value(rule, facts)
@@ -112,6 +131,7 @@ def fires(rule: Definition, facts: Facts) -> Fired | None:
         currency = (order.currency if order else None) or facts.currency
     return Fired(
         event_name=rule.event_name,
+        marks=rule.marks,
         # Without an order's number, each message is an order of its own.
         once=Scope.MESSAGE if rule.once is Scope.ORDER and not order_id else rule.once,
         value=value,

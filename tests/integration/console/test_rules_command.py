@@ -81,7 +81,7 @@ def test_a_rule_is_added_switched_off_changed_in_versions_and_removed(cli: Cli, 
         (("--on", "inbound", "--keyword", "paid", "--event", "Purchase"), "then.confirm_purchase"),
         (("--on", "inbound", "--pattern", "(a", "--event", "Lead"), "a bracket ( is never closed"),
         (("--on", "stage", "--event", "Lead"), "when.is: stage needs it"),
-        (("--event", "Lead"), "Say --on and --event"),
+        (("--event", "Lead"), "Say --on, and what follows"),
         (("--on", "order", "--event", "Lead", "--channel", "nope"), "There is no such channel"),
         (("--on", "order", "--event", "Lead", "--workspace", "nope"), "There is no workspace"),
     ],
@@ -121,6 +121,23 @@ def test_trying_shows_what_would_have_been_and_writes_nothing(
     # The automatic Lead of the click is this one already.
     assert (one["fired"], one["new_conversions"]) == (1, 0)
     assert "fired 2 times, 2 new conversions" in cli("rules", "try", "sale").output
+
+
+def test_trying_follows_what_rules_make_of_a_stage_once(cli: Cli, world: World, sales: int) -> None:
+    world.receive_sample(sales, phone=PHONE, now=hours_ago(3))
+    world.intake()
+    say(world, sales, "quero", number=1, mine=False)
+    say(world, sales, "quero mesmo", number=2, mine=False)
+    cli("rules", "add", "a", "--on", "inbound", "--keyword", "quero", "--stage", "hot", "--add-tag", "keen")
+    cli("rules", "add", "b", "--on", "stage", "--is", "hot", "--event", "QualifiedLead", "--stage", "qualified")
+    cli("rules", "add", "c", "--on", "stage", "--is", "qualified", "--event", "OrderCreated")
+    tried = {rule["name"]: rule for rule in cli.json("rules", "try", "--since", "1d")["rules"]}
+    assert [tried[name]["fired"] for name in "abc"] == [2, 1, 0]
+    assert tried["a"]["marks"] == {"stage: hot": 1, "tag_added: keen": 1}
+    assert (tried["b"]["new_conversions"], tried["b"]["marks"]) == (1, {"stage: qualified": 1})
+    assert "  stage: hot: 1 contacts" in cli("rules", "try", "a").output
+    assert cli.rows("select count(*) from contact_changes") == [{"count": 0}]
+    assert "stage hot, +keen" in cli("rules", "list").output
 
 
 def test_a_delivery_names_the_rule_its_version_and_the_message_that_fired_it(

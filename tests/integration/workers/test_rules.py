@@ -251,6 +251,41 @@ def test_a_rule_that_fails_is_counted_and_intake_goes_on(world, channel, monkeyp
     assert world.rows("select state from webhooks where state <> 'done'") == []
 
 
+def test_a_rule_sets_a_stage_and_tags_and_says_so_in_their_history(world, channel):
+    then = {"stage": "hot", "add_tags": ["keen", "vip"], "remove_tags": ["cold", "never there"]}
+    rule = add_rule(world, {"on": "inbound", "keywords": "quero"}, then)
+    click(world, channel)
+    world.execute("update contacts set tags = '{cold,vip}'")
+    world.execute(
+        "insert into contact_changes (contact_id, kind, value, occurred_at, source)"
+        " select id, 'tag_added', tag, now() - interval '1 day', 'api' from contacts, unnest(tags) tag"
+    )
+    post(world, channel, message("quero", number=1), message("quero mesmo", number=2, hours=0.5))
+    assert world.rows("select stage, tags from contacts") == [{"stage": "hot", "tags": ["keen", "vip"]}]
+    # What holds already is no change: neither vip, nor anything of the second message.
+    assert world.rows(
+        "select kind, value, actor from contact_changes where source = 'rule' and rule_id = %s order by id", rule
+    ) == [
+        {"kind": kind, "value": value, "actor": f"rule:{rule} version 1"}
+        for kind, value in (("stage", "hot"), ("tag_added", "keen"), ("tag_removed", "cold"))
+    ]
+    assert made(world) == []
+    assert world.rows("select failures from rules") == [{"failures": 0}]
+
+
+def test_what_a_rule_makes_of_a_rules_change_fires_none_again(world, channel):
+    add_rule(world, {"on": "inbound", "keywords": "quero"}, {"stage": "a"}, name="first")
+    # These two would drive each other on for ever.
+    add_rule(world, {"on": "stage", "is": "a"}, {**QUALIFIED, "stage": "b"}, name="a to b")
+    add_rule(world, {"on": "stage", "is": "b"}, {"event": "OrderCreated", "stage": "a"}, name="b to a")
+    click(world, channel)
+    post(world, channel, message("quero", number=1))
+    history = world.rows("select value, source from contact_changes order by id")
+    assert history == [{"value": "a", "source": "rule"}, {"value": "b", "source": "rule"}]
+    assert world.rows("select stage from contacts") == [{"stage": "b"}]
+    assert [one["event_name"] for one in made(world)] == ["QualifiedLead"]
+
+
 def test_the_text_is_kept_sealed_only_where_the_workspace_says_so(world, channel):
     post(world, channel, message("a secret", number=1))
     world.execute("update workspaces set keep_text = true")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.rule_definitions import DefinitionError, check_definition, read_definition
-from shared.domain.rules import Facts, Fired, Scope, Trigger, fires
+from shared.domain.rules import Facts, Fired, Marks, Scope, Trigger, fires
 from shared.domain.signals import Author, Order
 
 ORDER = Order(order_id="A-7", value=Decimal("104.90"), currency="BRL", contents=({"id": "SHOE", "quantity": 1},))
@@ -88,6 +88,10 @@ def test_a_rule_fires_on_what_it_says_and_nothing_else(when: dict[str, Any], occ
          Fired(event_name="Purchase", once=Scope.MESSAGE, value=Decimal(25), currency="BRL")),
         ({"on": "first_reply"}, {"event": "LeadSubmitted", "once": "contact"}, facts(Trigger.FIRST_REPLY),
          Fired(event_name="Lead", once=Scope.CONTACT)),
+        ({"on": "first_reply"}, {"event": "Lead", "stage": "talking"}, facts(Trigger.FIRST_REPLY),
+         Fired(event_name="Lead", once=Scope.CLICK, marks=Marks(stage="talking"))),
+        ({"on": "media"}, {"add_tags": "sent a picture", "remove_tags": ["cold", "silent"]}, facts(Trigger.MEDIA),
+         Fired(event_name=None, once=Scope.CLICK, marks=Marks(add=("sent a picture",), remove=("cold", "silent")))),
     ],
 )  # fmt: skip
 def test_a_rule_makes_the_conversion_it_says(
@@ -133,6 +137,15 @@ def test_a_rule_makes_the_conversion_it_says(
          ("then", "confirm_purchase")),
         ({"on": "template", "is": "ok"}, {"event": "Purchase"}, ("then", "confirm_purchase")),
         ({"on": "media"}, {"event": "Purchase"}, ("then", "confirm_purchase")),
+        ({"on": "media"}, {}, ("then", "event")),
+        ({"on": "media"}, {"stage": "  "}, ("then", "stage")),
+        ({"on": "media"}, {"add_tags": []}, ("then", "add_tags")),
+        ({"on": "media"}, {"add_tags": [None]}, ("then", "add_tags")),
+        ({"on": "media"}, {"remove_tags": "x" * 101}, ("then", "remove_tags")),
+        ({"on": "media"}, {"add_tags": "a", "remove_tags": ["b", "a"]}, ("then", "remove_tags")),
+        ({"on": "stage", "is": "Won"}, {"stage": "won"}, ("then", "stage")),
+        ({"on": "media"}, {"stage": "a", "value": {"fixed": 5}}, ("then", "value")),
+        ({"on": "media"}, {"stage": "a", "once": "click"}, ("then", "once")),
     ],
 )  # fmt: skip
 def test_what_a_rule_must_not_say_is_named_by_its_path(
@@ -150,6 +163,7 @@ def test_what_a_rule_must_not_say_is_named_by_its_path(
         ({"on": "outgoing", "pattern": "a", "by": "human"}, {"event": "LeadSubmitted", "delay": "90min"}),
         ({"on": "order"}, {"event": "Purchase", "value": {"order": True}}),
         ({"on": "template", "is": "ok"}, {"event": "Purchase", "value": {"pattern": r"(\d+)", "decimals": "comma"}}),
+        ({"on": "media"}, {"event": "Lead", "stage": "seen", "add_tags": "a", "remove_tags": ["b"]}),
     ],
 )
 def test_the_full_form_of_a_definition_is_json_and_means_the_same(when: dict[str, Any], then: dict[str, Any]) -> None:
@@ -177,4 +191,5 @@ def test_sales_by_words_alone_are_confirmed_and_warned_of() -> None:
 ), max_leaves=12))  # fmt: skip
 def test_any_json_is_a_rule_or_is_refused(written: Any) -> None:
     with contextlib.suppress(DefinitionError):
-        assert check_definition(written).definition.event_name
+        made = check_definition(written).definition
+        assert made.event_name or made.marks.changes()
