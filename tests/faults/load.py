@@ -2,6 +2,7 @@
 
 import heapq
 import http.client
+import json
 import random
 import threading
 import time
@@ -24,6 +25,8 @@ _SENDERS = 6
 _ANSWER_SECONDS = 15.0
 #: A provider comes again when it gets no 200; real ones wait for minutes.
 _AGAIN_SECONDS = 0.4
+#: What the order ids of sales begin with.
+SALE = "sale-"
 _AD_SHARE = 0.65
 _REDELIVERED_SHARE = 0.12
 
@@ -41,10 +44,23 @@ class Post:
 
 
 @dataclass
+class Sale:
+    """One purchase of a click, reported to the API, and what came of it. `promised` are the ids it was answered."""
+
+    order_id: str
+    key: str = field(repr=False)
+    body: bytes
+    acknowledged_at: float | None = None
+    acknowledgements: int = 0
+    promised: set[UUID] = field(default_factory=set)
+
+
+@dataclass
 class Ledger:
-    """What the providers know: every post, every answer. Times are of time.time()."""
+    """What the senders know: every post, every sale, every answer. Times are of time.time()."""
 
     posts: list[Post] = field(default_factory=list)
+    sales: list[Sale] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     slowest_seconds: float = 0.0
 
@@ -54,10 +70,21 @@ class Ledger:
 
 
 class Load:
-    """Posts webhooks at a steady rate while its block runs; `settle` then posts what wasn't acknowledged yet."""
+    """Posts webhooks at a steady rate while its block runs; `settle` then posts what wasn't acknowledged yet.
+
+    With `sales` a second, each of an ad that was acknowledged is reported with `key`, twice at the same time.
+    """
 
     def __init__(
-        self, targets: tuple[Target, ...], port: int, *, seed: int, rate: float = 40.0, again: bool = True
+        self,
+        targets: tuple[Target, ...],
+        port: int,
+        *,
+        seed: int,
+        rate: float = 40.0,
+        again: bool = True,
+        sales: float = 0.0,
+        key: str = "",
     ) -> None:
         self.ledger = Ledger()
         self._targets = targets
@@ -65,9 +92,11 @@ class Load:
         self._rng = random.Random(seed)
         self._seed = seed
         self._rate = rate
+        self._sales = sales
+        self._key = key
         self._again = again
         self._lock = threading.Lock()
-        self._queue: list[tuple[float, int, Post]] = []
+        self._queue: list[tuple[float, int, Post | Sale]] = []
         self._count = 0
         self._stopped = threading.Event()
         self._ended = threading.Event()
@@ -102,9 +131,28 @@ class Load:
         """Posts one more, also several times the same."""
         with self._lock:
             self.ledger.posts.append(post)
-            for _ in range(copies):
-                self._count += 1
-                heapq.heappush(self._queue, (time.monotonic(), self._count, post))
+            self._push(post, copies)
+
+    def report(self, click_id: str) -> None:
+        """Reports a new purchase of this click, twice."""
+        with self._lock:
+            order_id = f"{SALE}{self._seed:04d}-{len(self.ledger.sales) + 1:08d}"
+            item = {
+                "contact": {"click_id": click_id},
+                "event_name": "Purchase",
+                "occurred_at": datetime.now(UTC).isoformat(),
+                "value": "19.90",
+                "currency": "USD",
+                "order_id": order_id,
+            }
+            sale = Sale(order_id, self._key, json.dumps(item).encode())
+            self.ledger.sales.append(sale)
+            self._push(sale, 2)
+
+    def _push(self, one: Post | Sale, copies: int) -> None:
+        for _ in range(copies):
+            self._count += 1
+            heapq.heappush(self._queue, (time.monotonic(), self._count, one))
 
     def make(self, number: int, *, kind: str | None = None, target: Target | None = None) -> Post:
         """A new webhook, the same for the same seed and number but for its time."""
@@ -125,44 +173,49 @@ class Load:
     def _produce(self) -> None:
         began = time.monotonic()
         number = 0
+        chance = random.Random(self._seed)
         while not self._stopped.wait(0.02):
             while number < (time.monotonic() - began) * self._rate:
                 number += 1
                 self.put(self.make(number))
+            ads = [post.click_id for post in self.ledger.acknowledged if post.click_id]
+            if ads and len(self.ledger.sales) < (time.monotonic() - began) * self._sales:
+                self.report(chance.choice(ads))
 
     def _all_acknowledged(self) -> bool:
         with self._lock:
-            return not self._queue and all(post.acknowledged_at is not None for post in self.ledger.posts)
+            sent: list[Post | Sale] = [*self.ledger.posts, *self.ledger.sales]
+            return not self._queue and all(one.acknowledged_at is not None for one in sent)
 
     def _send_all(self) -> None:
         connection: http.client.HTTPConnection | None = None
         while not self._ended.is_set():
-            post = self._next()
-            if post is None:
+            one = self._next()
+            if one is None:
                 time.sleep(0.01)
                 continue
             connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
             began = time.monotonic()
             answer: int | str
             try:
-                answer = post_once(connection, post)
+                answer = post_once(connection, one) if isinstance(one, Post) else report_once(connection, one)
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 connection, answer = None, type(error).__name__
-            self._note(post, answer, time.monotonic() - began)
+            self._note(one, answer, time.monotonic() - began)
         if connection is not None:
             connection.close()
 
-    def _next(self) -> Post | None:
+    def _next(self) -> Post | Sale | None:
         with self._lock:
             if self._queue and self._queue[0][0] <= time.monotonic():
                 return heapq.heappop(self._queue)[2]
             return None
 
-    def _note(self, post: Post, answer: int | str, seconds: float) -> None:
+    def _note(self, post: Post | Sale, answer: int | str, seconds: float) -> None:
         with self._lock:
             self.ledger.answers[str(answer)] += 1
-            if answer == http.client.OK:
+            if answer in (http.client.OK, http.client.ACCEPTED):
                 post.acknowledged_at = post.acknowledged_at or time.time()
                 post.acknowledgements += 1
                 self.ledger.slowest_seconds = max(self.ledger.slowest_seconds, seconds)
@@ -190,6 +243,17 @@ def post_once(connection: http.client.HTTPConnection, post: Post) -> int:
     connection.request("POST", path, body=post.body, headers={**headers, **signed})
     answer = connection.getresponse()
     answer.read()
+    return answer.status
+
+
+def report_once(connection: http.client.HTTPConnection, sale: Sale) -> int:
+    """The status a report is answered with; notes the ids that were promised. Raises OSError or HTTPException."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {sale.key}"}
+    connection.request("POST", "/v1/conversions", body=sale.body, headers=headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status == http.client.ACCEPTED:
+        sale.promised |= {UUID(item["id"]) for item in json.loads(content)["data"]}
     return answer.status
 
 

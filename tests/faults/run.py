@@ -24,7 +24,7 @@ from shared.local.postgres import Postgres
 from shared.local.process import StackError
 from tests.faults.audit import Expected, Findings, answers_text, audit, canaries_in
 from tests.faults.keeper import Keeper
-from tests.faults.load import Load, add_purchases
+from tests.faults.load import Ledger, Load, add_purchases
 from tests.faults.servers import Servers, with_database
 from tests.faults.wait import Late, wait_until
 
@@ -162,9 +162,17 @@ class Run:
     # The load.
 
     @contextlib.contextmanager
-    def loaded(self, *, rate: float = 40.0, purchases: float = 8.0) -> Iterator[Load]:
-        """Webhooks and purchases a second while the block runs; afterwards all webhooks get acknowledged."""
-        load = self.load = Load(self.servers.targets, self.around.ports["receiver"], seed=self.seed, rate=rate)
+    def loaded(self, *, rate: float = 40.0, purchases: float = 8.0, sales: float = 0.0) -> Iterator[Load]:
+        """Webhooks, purchases in the tables, and sales by the API, a second while the block runs; afterwards all that
+        were posted get acknowledged."""
+        load = self.load = Load(
+            self.servers.targets,
+            self.around.ports["receiver"],
+            seed=self.seed,
+            rate=rate,
+            sales=sales,
+            key=self.servers.api_key,
+        )
         stop = threading.Event()
         buyer = threading.Thread(target=self._buy, args=(purchases, stop), daemon=True)
         watcher = threading.Thread(target=self._watch_spool, args=(stop,), daemon=True)
@@ -279,9 +287,11 @@ class Run:
     def finish(self) -> Findings:
         """Stops everything and audits."""
         problems = self.close()
-        posts = self.load.ledger.posts if self.load else []
+        ledger = self.load.ledger if self.load else Ledger()
         with self.connection() as conn:
-            found = audit(conn, posts=posts, purchases=self.purchases, received=self.received(), expected=self.expected)
+            found = audit(
+                conn, ledger=ledger, purchases=self.purchases, received=self.received(), expected=self.expected
+            )
         logs = [*(self.state_dir / "logs").glob("*"), *(self.servers.folder / "logs").glob("*")]
         found.problems += problems + canaries_in(logs)
         return found

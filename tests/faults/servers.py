@@ -15,11 +15,14 @@ from psycopg.conninfo import make_conninfo
 
 from console.stack.plan import as_role
 from console.stack.processes import MEASURED, Surroundings, processes
+from shared.api_keys import PREFIX, hash_key
 from shared.crypto import KeyRing, generate_key
+from shared.db.api_keys import insert_api_key
 from shared.db.channels import insert_channel, seal_secrets
 from shared.db.credentials import save_credential
 from shared.db.datasets import insert_dataset
 from shared.db.migrate import migrate, set_role_passwords
+from shared.domain.api_scopes import Scope
 from shared.local.ports import Ports
 from shared.local.postgres import Postgres, embedded_postgres
 from shared.local.valkey import embedded_valkey
@@ -32,6 +35,7 @@ TOKEN_CANARY = "EAACANARYtoken"
 SECRET_CANARY = "canarysecret"
 CLICK_CANARY = "AfCANARYclick"
 PHONE_CANARY = "1555837"
+KEY_CANARY = "CANARYkey"
 
 _TEMPLATE = "faults_template"
 _ROLES = ("ctwa_receiver", "ctwa_worker", "ctwa_console")
@@ -71,6 +75,8 @@ class Servers:
         self.folder = folder
         self.targets = (_target(1, "first", "whapi"), _target(2, "second", "meta_cloud"))
         self.keys = {name: generate_key() for name in ("TOKEN_KEYS", "SECRET_KEYS", "HASH_KEYS")}
+        #: What purchases are reported with.
+        self.api_key = f"{PREFIX}{KEY_CANARY}{secrets.token_hex(17)}"
         self.role_password = secrets.token_urlsafe(18)
         ports = Ports(folder)
         self.postgres = embedded_postgres(folder / "postgres", ports.pick("postgres"))
@@ -108,6 +114,16 @@ class Servers:
             set_role_passwords(conn, dict.fromkeys(_ROLES, self.role_password))
             for target in self.targets:
                 self._add(conn, target)
+            insert_api_key(
+                conn,
+                workspace="default",
+                name="shop",
+                start=self.api_key[: len(PREFIX) + 6],
+                hash_=hash_key(self.api_key),
+                scopes=[Scope.CONVERSIONS_WRITE],
+                is_test=False,
+                created_by="faults",
+            )
 
     def fresh_database(self, postgres: Postgres, name: str) -> None:
         with psycopg.connect(postgres.url, autocommit=True) as conn:

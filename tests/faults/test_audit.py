@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from shared.db.channels import insert_channel
 from shared.db.datasets import insert_dataset
 from tests.faults.audit import Expected, Findings, audit, canaries_in
-from tests.faults.load import Post, add_purchases
+from tests.faults.load import Ledger, Post, Sale, add_purchases
 from tests.faults.servers import CLICK_CANARY, Target
 
 Conn = psycopg.Connection[Any]
@@ -47,9 +48,14 @@ def _events(*event_ids: str) -> list[dict[str, Any]]:
 
 
 def _audit(
-    conn: Conn, purchases: list[str], received: list[dict[str, Any]], posts: list[Post] | None = None
+    conn: Conn,
+    purchases: list[str],
+    received: list[dict[str, Any]],
+    posts: list[Post] | None = None,
+    sales: list[Sale] | None = None,
 ) -> Findings:
-    return audit(conn, posts=posts or [], purchases=purchases, received=received, expected=Expected())
+    ledger = Ledger(posts=posts or [], sales=sales or [])
+    return audit(conn, ledger=ledger, purchases=purchases, received=received, expected=Expected())
 
 
 def test_records_that_agree_have_no_problems(conn: Conn, purchases: list[str]) -> None:
@@ -70,6 +76,21 @@ def test_an_acknowledged_webhook_without_its_message_is_lost(conn: Conn, purchas
     post = Post(TARGET, "never stored", None, b"", acknowledged_at=time.time())
 
     assert _audit(conn, purchases, _events(*purchases), [post]).lost == 1
+
+
+def test_a_sale_whose_report_was_acknowledged_and_has_no_end_is_lost(conn: Conn, purchases: list[str]) -> None:
+    sale = Sale("sale-1", "key", b"", acknowledged_at=time.time(), promised={uuid4()})
+
+    assert _audit(conn, purchases, _events(*purchases), sales=[sale]).lost == 1
+
+
+def test_a_sale_that_two_reports_made_twice_is_a_problem(conn: Conn, purchases: list[str]) -> None:
+    conn.execute("update conversions set order_id = 'sale-1'")
+    sale = Sale("sale-1", "key", b"", acknowledged_at=time.time())
+
+    found = _audit(conn, purchases, _events(*purchases), sales=[sale])
+
+    assert (found.lost, [text.partition(":")[0] for text in found.problems]) == (0, ["sale-1"])
 
 
 def test_a_delivery_that_is_neither_sent_nor_held_is_lost(conn: Conn, purchases: list[str]) -> None:

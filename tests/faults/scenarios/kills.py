@@ -14,7 +14,7 @@ def _kill(run: Run, *names: str, seconds: float = 9.0, every: tuple[float, float
     run.start()
     # Slow answers, so that most kills of a sender fall into a request.
     run.servers.sandbox("POST", "latency", {"seconds": 0.25})
-    with run.loaded():
+    with run.loaded(sales=4):
         kills = run.kill_now_and_then(*names, seconds=seconds, every=every)
     run.require(kills, "nothing was killed")
     run.drain()
@@ -50,7 +50,7 @@ def kill_sending(run: Run) -> str:
     """kill -9 of the sending worker, with requests in flight."""
     run.start()
     run.servers.sandbox("POST", "latency", {"seconds": 0.4})
-    with run.loaded(purchases=15):
+    with run.loaded(purchases=15, sales=4):
         for _ in range(2):
             time.sleep(run.rng.uniform(1.0, 2.5))
             wait_until("a purchase is in flight", lambda: _in_flight(run, "d.has_value"), every=0.01)
@@ -99,7 +99,7 @@ def freeze_sending(run: Run) -> str:
     """SIGSTOP of the sending worker for longer than its lease, with a request in flight: the late answer settles."""
     run.start()
     run.servers.sandbox("POST", "latency", {"seconds": 0.6})
-    with run.loaded():
+    with run.loaded(sales=4):
         wait_until("a request is in flight", lambda: _in_flight(run))
         run.keeper.send("sending", signal.SIGSTOP)
         frozen = _in_flight(run)
@@ -124,7 +124,7 @@ def _in_flight(run: Run, which: str = "true") -> int:
 def freeze_intake(run: Run) -> str:
     """SIGSTOP of intake's pool for longer than its lease: what another has done since is not done again."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(2)
         for pid in run.keeper.below("intake"):
             _signal(pid, signal.SIGSTOP)
@@ -143,7 +143,7 @@ def sigterm_all(run: Run) -> str:
     run.start()
     run.servers.sandbox("POST", "latency", {"seconds": 0.3})
     took = {}
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(2)
         for name in NAMES:
             seconds, status = run.keeper.stop(name)
@@ -161,7 +161,7 @@ def sigterm_all(run: Run) -> str:
 def _kill_child(run: Run, name: str) -> str:
     run.start()
     kills = 0
-    with run.loaded():
+    with run.loaded(sales=4):
         for _ in range(5):
             time.sleep(run.rng.uniform(0.8, 2.0))
             if children := run.keeper.below(name):

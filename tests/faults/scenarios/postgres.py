@@ -28,7 +28,7 @@ def _nothing_refused(run: Run) -> str:
 def postgres_stopped(run: Run) -> str:
     """Postgres stopped for 20 s: webhooks go to the spool and are drained."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(2)
         run.servers.keeper.stop("postgres")
         time.sleep(20)
@@ -42,7 +42,7 @@ def postgres_stopped(run: Run) -> str:
 def postgres_blackholed(run: Run) -> str:
     """Packets to Postgres vanish for 10 s: connections hang instead of failing."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(2)
         run.servers.database_link.set(Link(frozen=True))
         time.sleep(10)
@@ -56,7 +56,7 @@ def postgres_blackholed(run: Run) -> str:
 def postgres_read_only(run: Run) -> str:
     """Postgres takes no writes for 8 s, as after a failover."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(2)
         with _setting(run, "default_transaction_read_only", "on"):
             time.sleep(8)
@@ -69,7 +69,7 @@ def postgres_read_only(run: Run) -> str:
 def postgres_no_connections(run: Run) -> str:
     """Somebody else has taken every connection, and ours are ended, for 8 s."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(2)
         with _all_connections(run) as taken:
             time.sleep(8)
@@ -82,7 +82,7 @@ def postgres_no_connections(run: Run) -> str:
 def postgres_restarted(run: Run) -> str:
     """Postgres restarted three times, in mode fast, in the middle of whatever goes on."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         for _ in range(3):
             time.sleep(run.rng.uniform(1.5, 3.0))
             run.servers.keeper.stop("postgres")
@@ -98,7 +98,7 @@ def postgres_sessions_ended(run: Run) -> str:
     run.start()
     run.servers.sandbox("POST", "latency", {"seconds": 0.2})
     ended = 0
-    with run.loaded():
+    with run.loaded(sales=4):
         for _ in range(8):
             time.sleep(run.rng.uniform(0.6, 1.6))
             ended += _end_sessions(run)
@@ -111,7 +111,7 @@ def postgres_sessions_ended(run: Run) -> str:
 def postgres_answers_lost(run: Run) -> str:
     """The connection is reset when the commit is done and its answer under way: rows and their spooled twins."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         for _ in range(6):
             time.sleep(run.rng.uniform(0.8, 1.5))
             run.servers.database_link.set(Link(reset_after=0))
@@ -127,7 +127,7 @@ def postgres_answers_lost(run: Run) -> str:
 def postgres_locked(run: Run) -> str:
     """Another session locks the tables of messages and deliveries for 12 s."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(2)
         with run.connection() as conn:
             conn.execute("lock table messages, deliveries in access exclusive mode")

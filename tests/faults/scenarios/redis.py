@@ -30,7 +30,7 @@ def redis_flushed(run: Run) -> str:
     """FLUSHALL again and again: queues, rings and bindings are gone."""
     run.start()
     flushes = 0
-    with run.loaded(), run.servers.redis() as client:
+    with run.loaded(sales=4), run.servers.redis() as client:
         ends = time.monotonic() + 9
         while time.monotonic() < ends:
             time.sleep(run.rng.uniform(0.1, 1.0))
@@ -45,7 +45,7 @@ def redis_flushed(run: Run) -> str:
 def redis_frozen(run: Run) -> str:
     """SIGSTOP of Valkey: it accepts connections and answers nothing."""
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(2)
         run.require(run.servers.keeper.send("valkey", signal.SIGSTOP), "it was not there")
         time.sleep(8)
@@ -60,7 +60,7 @@ def redis_frozen(run: Run) -> str:
 def redis_full(run: Run) -> str:
     """maxmemory reached with noeviction: every write is refused with OOM."""
     run.start()
-    with run.loaded(), run.servers.redis() as client:
+    with run.loaded(sales=4), run.servers.redis() as client:
         time.sleep(2)
         client.config_set("maxmemory", "1")
         time.sleep(8)
@@ -77,7 +77,7 @@ def redis_full(run: Run) -> str:
 def redis_refusing(run: Run) -> str:
     """READONLY as after a failover, clients killed, clients paused: one after the other."""
     run.start()
-    with run.loaded(), run.servers.redis() as client:
+    with run.loaded(sales=4), run.servers.redis() as client:
         time.sleep(1)
         client.replicaof("127.0.0.1", "1")
         time.sleep(4)
@@ -100,7 +100,7 @@ def redis_away(run: Run) -> str:
     """Valkey down from before the start to the end: the sweeper does all the work."""
     run.servers.keeper.hold("valkey")
     run.start()
-    with run.loaded():
+    with run.loaded(sales=4):
         time.sleep(9)
     run.drain()
     run.require(run.servers.keeper.pid("valkey") == 0, "Valkey came back")
@@ -111,7 +111,7 @@ def redis_away(run: Run) -> str:
 def redis_garbage(run: Run) -> str:
     """Rubbish in the queues ends the workers or makes them deaf: nothing waits for long."""
     run.start()
-    with run.loaded(), run.servers.redis() as client:
+    with run.loaded(sales=4), run.servers.redis() as client:
         wait_until("both workers have shown a sign of life", lambda: len(_beats(run)) == 2)
         for queue in ("intake", "sending"):
             client.rpush(queue, "not JSON at all")
@@ -127,7 +127,7 @@ def redis_forged_rings(run: Run) -> str:
     run.start()
     forger = make_celery(run.servers.valkey.url, current=False)
     rings = 0
-    with run.loaded():
+    with run.loaded(sales=4):
         for _ in range(2000):
             forger.send_task("intake.drain", queue="intake", retry=False)
             forger.send_task("sending.drain", queue="sending", retry=False, args=["unasked"])

@@ -16,7 +16,7 @@ from tests.faults.wait import wait_until
 
 def _fill(run: Run, *, seconds: float = 8.0, rate: float = 80.0) -> None:
     """Spools webhooks while Postgres is held down; leaves it down."""
-    with run.loaded(rate=rate, purchases=0):
+    with run.loaded(rate=rate, purchases=0, sales=4):
         time.sleep(1)
         run.servers.keeper.hold("postgres")
         time.sleep(seconds)
@@ -93,7 +93,7 @@ def spool_torn(run: Run) -> str:
 def spool_full(run: Run) -> str:
     """Postgres and Redis away and the spool full: 503, nothing acknowledged, and all of it comes again."""
     run.start()
-    with run.loaded() as load:
+    with run.loaded(sales=4) as load:
         time.sleep(2)
         run.servers.keeper.hold("valkey")
         run.servers.keeper.hold("postgres")
@@ -111,7 +111,7 @@ def spool_full(run: Run) -> str:
 def receiver_cold_start(run: Run) -> str:
     """A receiver that is killed and started while Postgres is away serves from its encrypted copy."""
     run.start()
-    with run.loaded() as load:
+    with run.loaded(sales=4) as load:
         time.sleep(2)
         run.servers.keeper.hold("postgres")
         run.keeper.send("receiver", signal.SIGKILL)
