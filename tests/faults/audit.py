@@ -1,7 +1,6 @@
 """The audit after a scenario: what was acknowledged, what is in the tables, what the sandbox recorded, as sets."""
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -209,8 +208,3 @@ def canaries_in(logs: Collection[Path]) -> list[str]:
 
 def _line(path: Path, hit: bytes) -> bytes:
     return next(line for line in path.read_bytes().splitlines() if hit in line)
-
-
-def answers_text(answers: Counter[str]) -> str:
-    """What the senders of webhooks were answered other than 200."""
-    return ", ".join(f"{count} × {answer}" for answer, count in sorted(answers.items()) if answer not in ("200", "202"))

@@ -68,6 +68,11 @@ class Ledger:
     def acknowledged(self) -> list[Post]:
         return [post for post in self.posts if post.acknowledged_at is not None]
 
+    @property
+    def refusals(self) -> Counter[str]:
+        """The answers other than 200, and 202 to a sale."""
+        return Counter({answer: count for answer, count in self.answers.items() if answer not in ("200", "202")})
+
 
 class Load:
     """Posts webhooks at a steady rate while its block runs; `settle` then posts what wasn't acknowledged yet.

@@ -22,7 +22,7 @@ from receiver.spool import count_spool
 from shared.local.ports import Ports, is_listening
 from shared.local.postgres import Postgres
 from shared.local.process import StackError
-from tests.faults.audit import Expected, Findings, answers_text, audit, canaries_in
+from tests.faults.audit import Expected, Findings, audit, canaries_in
 from tests.faults.keeper import Keeper
 from tests.faults.load import Ledger, Load, add_purchases
 from tests.faults.servers import Servers, with_database
@@ -318,8 +318,8 @@ def perform(servers: Servers, name: str, seed: int, scenario: Callable[[Run], st
     finally:
         if run.load:
             run.load.end()
-            if refused := answers_text(run.load.ledger.answers):
-                row.bite += f"; senders saw {refused}"
+            if refusals := run.load.ledger.refusals:
+                row.bite += f"; senders saw {', '.join(f'{count} × {one}' for one, count in sorted(refusals.items()))}"
         run.close()
         run.at_end.close()
         _recover(servers)

@@ -16,7 +16,7 @@ _ANSWER_SECONDS = 2.5
 def _nothing_refused(run: Run) -> str:
     """While the spool has room, a Postgres in trouble is no reason to refuse a webhook."""
     assert run.load is not None
-    refused = {status for status in run.load.ledger.answers if status != "200"}
+    refused = dict(run.load.ledger.refusals)
     slowest = run.load.ledger.slowest_seconds
     assert not refused, f"webhooks were refused: {refused}"
     assert slowest < _ANSWER_SECONDS, f"an acknowledgement took {slowest:.2f} s"
