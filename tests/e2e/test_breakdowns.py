@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.local_stack import LocalStack, Sample, running_stack, wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

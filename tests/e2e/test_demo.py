@@ -8,7 +8,7 @@ from shared.providers import PROVIDERS
 from shared.providers.samples import list_samples
 from tests.e2e.local_stack import ctwa
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_the_demo_brings_every_case_of_every_provider_to_its_end_and_leaves_nothing(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from console.stack.seed import DATASETS
 from tests.e2e.local_stack import LocalStack, Sample, ctwa, wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 META_ID = {dataset.name: dataset.meta_id for dataset in DATASETS}
 WABA_ID = {dataset.name: dataset.waba_id for dataset in DATASETS}

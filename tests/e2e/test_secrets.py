@@ -11,7 +11,7 @@ import redis
 from console.stack.seed import DATASETS
 from tests.e2e.local_stack import LocalStack, Sample, ctwa, running_stack, wait_until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 PHONE = "15550137713"
 CLICK_ID = "ARAkPlantedClickIdThatNobodyMayEverPrint_0123456789abcdefghij"
