@@ -21,6 +21,7 @@ from console.web import (
 )
 from console.web import runtime as runtimes
 from console.web.account import account
+from console.web.ads import ads
 from console.web.audit import audit
 from console.web.health import health
 from console.web.home import home
@@ -32,7 +33,7 @@ from console.web.runtime import Runtime
 from console.web.team import team
 
 #: Pages, in no order: what is shown where is in navigation.py.
-BLUEPRINTS = (health, home, login, links, account, team, keys, audit, overview)
+BLUEPRINTS = (health, home, login, links, account, team, keys, audit, overview, ads)
 
 
 def create_app(runtime: Runtime) -> Flask:

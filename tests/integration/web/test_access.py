@@ -12,7 +12,14 @@ from console.team.roles import Role
 from console.web.access import Access, Door, access_of, check, least
 
 #: What stands in for the parts of a path; nothing of it exists, so that nothing happens.
-VALUES = {"user_id": 999_999, "link_id": 999_999, "session_id": 999_999, "key_id": 999_999, "token": "no-such-token"}
+VALUES = {
+    "user_id": 999_999,
+    "link_id": 999_999,
+    "session_id": 999_999,
+    "key_id": 999_999,
+    "token": "no-such-token",
+    "form": "csv",
+}
 
 
 def routes(app: Flask) -> Iterator[tuple[Rule, str, Access]]:
