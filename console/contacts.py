@@ -1,7 +1,7 @@
 """People: finding one by a name, showing and exporting what is held, and asking for their erasure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -111,6 +111,26 @@ def summary(conn: psycopg.Connection[Any], rings: Rings, person: Person) -> dict
     }
 
 
+def names_of(
+    conn: psycopg.Connection[Any], rings: Rings, contact_ids: Sequence[int]
+) -> dict[int, list[dict[str, Any]]]:
+    """The names of each of these contacts, shortened: id -> [{kind, value}]."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for one in identities_of(conn, contact_ids):
+        shown = {"kind": one.kind, "value": _masked(rings.secrets, one.kind, one.ciphertext)}
+        found.setdefault(one.contact_id, []).append(shown)
+    return found
+
+
+def reveal_names(conn: psycopg.Connection[Any], rings: Rings, person: Person, *, actor: str) -> list[dict[str, Any]]:
+    """A person's names in clear: [{kind, value}]; the audit log keeps who asked."""
+    audit.record(conn, actor=actor, action="contact.reveal", subject=f"contact:{person.id}", workspace=person.workspace)
+    return [
+        {"kind": one.kind, "value": _value(rings.secrets, one.ciphertext)[0]}
+        for one in identities_of(conn, person.contact_ids)
+    ]
+
+
 def export(conn: psycopg.Connection[Any], rings: Rings, person: Person, *, actor: str) -> dict[str, Any]:
     """All that is held about a person, in clear, with times in UTC and the zones of their channels; audited.
 
@@ -128,7 +148,7 @@ def export(conn: psycopg.Connection[Any], rings: Rings, person: Person, *, actor
         row["events"] = [one for one in row.pop("body").get("data", []) if one.get("event_id") == row["event_id"]]
     audit.record(
         conn, actor=actor, action="contact.export", subject=f"contact:{person.id}",
-        detail={"rows": {section: len(rows) for section, rows in sections.items()}},
+        detail={"rows": {section: len(rows) for section, rows in sections.items()}}, workspace=person.workspace,
     )  # fmt: skip
     return {
         "exported_at": datetime.now(UTC),
@@ -161,7 +181,7 @@ def ask_for_erasure(conn: psycopg.Connection[Any], rings: Rings, person: Person,
     )
     audit.record(
         conn, actor=actor, action="contact.erase", subject=f"contact:{person.id}",
-        detail={"erasure": erasure_id, "contacts": list(person.contact_ids)},
+        detail={"erasure": erasure_id, "contacts": list(person.contact_ids)}, workspace=person.workspace,
     )  # fmt: skip
     erasure = erasure_by_id(conn, erasure_id)
     assert erasure is not None

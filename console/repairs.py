@@ -71,13 +71,25 @@ class Retried:
     limited: bool
 
 
-def resolve(conn: psycopg.Connection[Any], ids: Sequence[int], resolution: Resolution, *, actor: str) -> list[Resolved]:
-    """Settles those of the deliveries whose outcome is unknown, by id. Raises NotFoundError if one doesn't exist."""
+def resolve(
+    conn: psycopg.Connection[Any],
+    ids: Sequence[int],
+    resolution: Resolution,
+    *,
+    actor: str,
+    workspace: str | None = None,
+) -> list[Resolved]:
+    """Settles those of the deliveries whose outcome is unknown, by id. Raises NotFoundError if one doesn't exist.
+
+    The audit log keeps it under `workspace`, which the caller has checked the deliveries to be of.
+    """
     before = {row.id: row.state for row in _deliveries(conn, ids)}
     settled = set(resolve_unknown(conn, ids, resolution))
     if settled:
         detail = {"ids": sorted(settled), "resolution": resolution.value}
-        audit.record(conn, actor=actor, action="deliveries.resolve", subject="deliveries", detail=detail)
+        audit.record(
+            conn, actor=actor, action="deliveries.resolve", subject="deliveries", detail=detail, workspace=workspace
+        )
     return [
         Resolved(delivery=row, was="unknown" if row.id in settled else before[row.id], resolved=row.id in settled)
         for row in sorted(_deliveries(conn, ids), key=lambda row: row.id)
@@ -99,7 +111,9 @@ def retry(conn: psycopg.Connection[Any], which: DeliveryFilter, *, limit: int, a
     hurried = hurry(conn, ids)
     if again or hurried:
         detail = {"again": again, "hurried": hurried}
-        audit.record(conn, actor=actor, action="deliveries.retry", subject="deliveries", detail=detail)
+        audit.record(
+            conn, actor=actor, action="deliveries.retry", subject="deliveries", detail=detail, workspace=which.workspace
+        )
     becomes = {**dict.fromkeys(again, AGAIN), **dict.fromkeys(hurried, HURRIED)}
     why = why_they_stay(conn, [one for one in ids if one not in becomes], youngest_seconds=youngest)
     counts = Counter((row.state, row.reason, becomes.get(row.id, STAYS), why.get(row.id)) for row in rows)

@@ -90,12 +90,14 @@ def forecast(conn: psycopg.Connection[Any], ring: KeyRing, rows: Sequence[Webhoo
     )
 
 
-def replay(conn: psycopg.Connection[Any], ids: Sequence[UUID], *, actor: str) -> int:
+def replay(conn: psycopg.Connection[Any], ids: Sequence[UUID], *, actor: str, workspace: str | None = None) -> int:
     """Has intake read these webhooks again; how many. Those that wait for it already are left alone."""
     replayed = replay_webhooks(conn, ids)
     if replayed:
         detail = {"count": replayed, "ids": [str(one) for one in ids]}
-        audit.record(conn, actor=actor, action="webhooks.replay", subject="webhooks", detail=detail)
+        audit.record(
+            conn, actor=actor, action="webhooks.replay", subject="webhooks", detail=detail, workspace=workspace
+        )
     return replayed
 
 

@@ -43,10 +43,18 @@ _NOT_YET = Reason(
 )
 
 
-def trace(conn: psycopg.Connection[Any], ring: KeyRing, reference: str, *, reveal: bool, actor: str) -> dict[str, Any]:
+def trace(
+    conn: psycopg.Connection[Any],
+    ring: KeyRing,
+    reference: str,
+    *,
+    reveal: bool,
+    actor: str,
+    workspace: str | None = None,
+) -> dict[str, Any]:
     """Everything known of a delivery, conversion, event or message id, JSON-ready; `docs/cli.md` has its form.
 
-    Phones and click ids are shortened unless `reveal`, which the audit log keeps. Raises NotFoundError.
+    Phones and click ids are shortened unless `reveal`, which the audit log keeps under `workspace`. NotFoundError.
     """
     found = find_trace(conn, reference)
     if found is None:
@@ -55,7 +63,7 @@ def trace(conn: psycopg.Connection[Any], ring: KeyRing, reference: str, *, revea
         )
     if reveal:
         subject = f"delivery:{found.deliveries[0].id}" if found.deliveries else f"message:{_row_id(found)}"
-        audit.record(conn, actor=actor, action="trace.reveal", subject=subject)
+        audit.record(conn, actor=actor, action="trace.reveal", subject=subject, workspace=workspace)
     summary = _summary(found)
     return {
         "words": summary.words if summary else None,

@@ -57,14 +57,16 @@ def describe_webhook(webhook: WebhookRow) -> dict[str, Any]:
     }
 
 
-def open_body(conn: psycopg.Connection[Any], ring: KeyRing, webhook: WebhookRow, *, actor: str) -> Any:
+def open_body(
+    conn: psycopg.Connection[Any], ring: KeyRing, webhook: WebhookRow, *, actor: str, workspace: str | None = None
+) -> Any:
     """A webhook's body without secrets and pictures: parsed if it can be, else as text. The audit log keeps who asked.
 
     Raises CannotDecrypt, and NotFoundError when the body was deleted.
     """
     if webhook.erased_at is not None:
         raise NotFoundError("Its body was deleted, since somebody in it was erased at their request.")
-    audit.record(conn, actor=actor, action="webhook.body", subject=f"webhook:{webhook.id}")
+    audit.record(conn, actor=actor, action="webhook.body", subject=f"webhook:{webhook.id}", workspace=workspace)
     return readable_body(ring.open(webhook_body(conn, webhook)), webhook.headers.get("content-type", ""))
 
 

@@ -58,7 +58,14 @@ def add_channel(
     url_key = key or secrets.token_hex(16)
     columns = _columns(conn, said)
     channel_id = insert_channel(conn, {**columns, "key": url_key, "secrets": seal_secrets(ring, [complete])})
-    audit.record(conn, actor=actor, action="channel.add", subject=f"channel:{said['name']}", detail=_auditable(said))
+    audit.record(
+        conn,
+        actor=actor,
+        action="channel.add",
+        subject=f"channel:{said['name']}",
+        detail=_auditable(said),
+        workspace=said["workspace"],
+    )
     return AddedChannel(channel_id, url_key, said["name"], provider.name, complete)
 
 
@@ -96,6 +103,7 @@ def change_channel(
         action="channel.change",
         subject=f"channel:{channel.name}",
         detail={"changes": {field: list(pair) for field, pair in differing.items()}},
+        workspace=channel.workspace,
     )
     return differing
 
@@ -128,6 +136,7 @@ def rotate_secrets(
         action="channel.rotate",
         subject=f"channel:{channel.name}",
         detail={"fields": sorted(replaced)},
+        workspace=channel.workspace,
     )
     return complete
 
@@ -139,14 +148,22 @@ def finish_rotation(conn: psycopg.Connection[Any], ring: KeyRing, name: str, *, 
     if len(held) < 2:
         raise ConflictError(f"Channel {channel.name!r} has no previous secrets: no rotation is under way.")
     _write_secrets(conn, ring, channel, held[:1])
-    audit.record(conn, actor=actor, action="channel.rotate.finish", subject=f"channel:{channel.name}")
+    audit.record(
+        conn,
+        actor=actor,
+        action="channel.rotate.finish",
+        subject=f"channel:{channel.name}",
+        workspace=channel.workspace,
+    )
 
 
 def reveal_secrets(
     conn: psycopg.Connection[Any], ring: KeyRing, channel: Channel, *, actor: str
 ) -> list[dict[str, str]]:
     """A channel's secrets in clear, current first; the audit log keeps who asked. Raises CannotDecrypt."""
-    audit.record(conn, actor=actor, action="channel.reveal", subject=f"channel:{channel.name}")
+    audit.record(
+        conn, actor=actor, action="channel.reveal", subject=f"channel:{channel.name}", workspace=channel.workspace
+    )
     return open_secrets(ring, channel.secrets)
 
 

@@ -9,6 +9,7 @@ from console.web import (
     access,
     assets,
     cookies,
+    delivery_words,
     errors,
     figure_filters,
     formats,
@@ -22,7 +23,12 @@ from console.web import (
 from console.web import runtime as runtimes
 from console.web.account import account
 from console.web.ads import ads
+from console.web.alerts import alerts
 from console.web.audit import audit
+from console.web.contacts import contacts
+from console.web.datasets import datasets
+from console.web.deliveries import deliveries
+from console.web.delivery_repairs import repairs
 from console.web.health import health
 from console.web.home import home
 from console.web.keys import keys
@@ -30,10 +36,15 @@ from console.web.links import links
 from console.web.login import login
 from console.web.overview import overview
 from console.web.runtime import Runtime
+from console.web.setup import setup
 from console.web.team import team
+from console.web.webhooks import webhooks
 
 #: Pages, in no order: what is shown where is in navigation.py.
-BLUEPRINTS = (health, home, login, links, account, team, keys, audit, overview, ads)
+BLUEPRINTS = (
+    health, home, login, links, account, team, keys, audit, overview, ads,
+    deliveries, repairs, webhooks, setup, datasets, contacts, alerts,
+)  # fmt: skip
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -55,6 +66,7 @@ def create_app(runtime: Runtime) -> Flask:
     kpis.install(app)
     figure_filters.install(app)
     words.install(app)
+    delivery_words.install(app)
     navigation.install(app)
     assets.install(app)
     errors.install(app)

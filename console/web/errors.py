@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 import psycopg
-from flask import Flask, Response, flash, g, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
@@ -94,7 +94,10 @@ def install(app: Flask) -> None:
 
 
 def back_to(endpoint: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
-    """For a view that only acts: what a person can mend is shown on the page they came from."""
+    """For a view that only acts: what a person can mend is shown on the page they came from.
+
+    Parts of the path that both pages have, such as an id, go along.
+    """
 
     def decorate(view: Callable[P, Any]) -> Callable[P, Any]:
         @wraps(view)
@@ -103,7 +106,12 @@ def back_to(endpoint: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
                 return view(*args, **kwargs)
             except ConsoleError as error:
                 flash(gettext(str(error)), "error")
-                return redirect(url_for(endpoint), 303)
+                shared = {
+                    name: value
+                    for name, value in (request.view_args or {}).items()
+                    if current_app.url_map.is_endpoint_expecting(endpoint, name)
+                }
+                return redirect(url_for(endpoint, **shared), 303)
 
         return run
 

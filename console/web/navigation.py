@@ -36,9 +36,9 @@ def _entry(endpoint: str, label: Any, icon: str, *also: str) -> Entry:
 PAGES = (
     _entry("overview.page", lazy_gettext("Overview"), "overview"),
     _entry("ads.page", lazy_gettext("Ads"), "ads", "spend"),
-    _entry("deliveries.page", lazy_gettext("Deliveries"), "deliveries"),
+    _entry("deliveries.page", lazy_gettext("Deliveries"), "deliveries", "repairs", "webhooks"),
     _entry("contacts.page", lazy_gettext("Contacts"), "contacts"),
-    _entry("setup.page", lazy_gettext("Set-up"), "setup", "rules"),
+    _entry("setup.page", lazy_gettext("Set-up"), "setup", "datasets", "rules", "accounts"),
     _entry("quality.page", lazy_gettext("Data quality"), "quality"),
     _entry("alerts.page", lazy_gettext("Alerts"), "alerts"),
     _entry("team.page", lazy_gettext("Team"), "team", "keys", "audit"),
@@ -49,11 +49,35 @@ TEAM = (
     _entry("keys.page", lazy_gettext("API keys"), ""),
     _entry("audit.page", lazy_gettext("Audit log"), ""),
 )
+#: Parts of Deliveries.
+DELIVERIES = (
+    _entry("deliveries.page", lazy_gettext("Events to Meta"), ""),
+    _entry("webhooks.page", lazy_gettext("Webhooks"), ""),
+)
+#: Parts of Set-up.
+SETUP = (
+    _entry("setup.page", lazy_gettext("Channels"), ""),
+    _entry("datasets.page", lazy_gettext("Datasets and tokens"), ""),
+    _entry("rules.page", lazy_gettext("Rules"), ""),
+    _entry("accounts.page", lazy_gettext("Ad accounts"), ""),
+)
+#: Parts of Alerts.
+ALERTS = (
+    _entry("alerts.page", lazy_gettext("Alerts"), ""),
+    _entry("alerts.thresholds", lazy_gettext("Thresholds"), ""),
+    _entry("alerts.routes", lazy_gettext("Who is told"), ""),
+)
 
 
 def install(app: Flask) -> None:
     """Lets templates list the pages."""
-    app.jinja_env.globals.update(navigation=lambda: visible(PAGES), team_navigation=lambda: visible(TEAM))
+    app.jinja_env.globals.update(
+        navigation=lambda: visible(PAGES),
+        team_navigation=lambda: visible(TEAM),
+        delivery_navigation=lambda: visible(DELIVERIES),
+        setup_navigation=lambda: visible(SETUP),
+        alert_navigation=lambda: visible(ALERTS),
+    )
 
 
 def visible(entries: tuple[Entry, ...]) -> list[Entry]:

@@ -1,15 +1,19 @@
 """What the console of one process stands on: the pool, the keys, and its own address."""
 
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 from flask import current_app
 
+from console.errors import UnavailableError
 from console.team.throttle import Throttle
-from shared.crypto import KeyRing, derive_keys
+from console.team.words import N_
+from shared.crypto import HashRing, KeyRing, derive_keys
 from shared.db.pool import open_pool
+from shared.queue import Bell, Work, make_publisher, make_redis
 from shared.settings import LOOPBACK, Settings
 
 #: The settings that a console can't do without.
@@ -37,6 +41,30 @@ class Runtime:
     def secure(self) -> bool:
         """Whether cookies may only travel by https."""
         return self.scheme == "https"
+
+    @cached_property
+    def hash_ring(self) -> HashRing:
+        """The ring that names are hashed under. Raises UnavailableError."""
+        if not self.settings.hash_keys:
+            raise UnavailableError(N_("The console was started without HASH_KEYS. Set it, as for the workers."))
+        return HashRing(self.settings.hash_keys)
+
+    @cached_property
+    def token_ring(self) -> KeyRing:
+        """The ring of Meta tokens. Raises UnavailableError."""
+        if not self.settings.token_keys:
+            raise UnavailableError(N_("The console was started without TOKEN_KEYS. Set it, as for the workers."))
+        return KeyRing(self.settings.token_keys, name="TOKEN_KEYS")
+
+    @cached_property
+    def _bell(self) -> Bell | None:
+        url = self.settings.redis_url
+        return Bell(make_redis(url), make_publisher(url)) if url else None
+
+    def ring_for(self, work: Work) -> None:
+        """Rings for work that may have become possible; without Redis the sweeper finds it. Once it is committed."""
+        if self._bell:
+            self._bell.ring(work)
 
     def close(self) -> None:
         """Gives the connections back."""

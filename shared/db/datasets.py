@@ -235,6 +235,11 @@ def claim_probes(conn: psycopg.Connection[Any], *, every_seconds: int, paused_ev
     return [dataset_id for (dataset_id,) in rows]
 
 
+def ask_for_probe(conn: psycopg.Connection[Any], dataset_id: int) -> None:
+    """Makes a probe of this dataset due now; what the last one showed is forgotten until then."""
+    conn.execute("update datasets set probed_at = null, probe_result = null where id = %s", [dataset_id])
+
+
 def record_probe(conn: psycopg.Connection[Any], dataset_id: int, result: str) -> None:
     """Keeps what a probe showed: `ok`, or a reason code."""
     conn.execute("update datasets set probe_result = %s where id = %s", [result, dataset_id])

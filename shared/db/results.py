@@ -24,6 +24,7 @@ class DeliveryFilter:
     workspace: str | None = None
     states: Sequence[str] = ()
     reason: str | None = None
+    event_name: str | None = None
     dataset_id: int | None = None
     channel_id: int | None = None
     since: datetime | None = None
@@ -85,6 +86,7 @@ def list_deliveries(
         "c.workspace = %(workspace)s": which.workspace is not None,
         "d.state = any(%(states)s)": bool(which.states),
         "d.reason = %(reason)s": which.reason is not None,
+        "d.event_name = %(event)s": which.event_name is not None,
         "d.dataset_id = %(dataset)s": which.dataset_id is not None,
         "c.channel_id = %(channel)s": which.channel_id is not None,
         "d.created_at >= %(since)s": which.since is not None,
@@ -100,6 +102,7 @@ def list_deliveries(
                 "workspace": which.workspace,
                 "states": list(which.states),
                 "reason": which.reason,
+                "event": which.event_name,
                 "dataset": which.dataset_id,
                 "channel": which.channel_id,
                 "since": which.since,
@@ -123,6 +126,34 @@ def deliveries_named(conn: psycopg.Connection[Any], reference: str) -> list[Deli
         return cursor.execute(f"{_DELIVERY} where d.event_id = %s order by d.id", [reference]).fetchall()
 
 
+def delivery_ids_of(conn: psycopg.Connection[Any], workspace: str, reference: str) -> list[int]:
+    """Up to 200 deliveries of a workspace, by the id of a delivery, event, conversion, order or message."""
+    rows = conn.execute(
+        """
+        with named as (
+            select id from deliveries where id = %(number)s
+            union select id from deliveries where event_id = %(reference)s
+            union select d.id from deliveries d join conversions c on c.id = d.conversion_id
+                  where c.workspace = %(workspace)s and c.order_id = %(reference)s
+            union select d.id from deliveries d join conversions c on c.id = d.conversion_id where c.id = %(uuid)s
+            union select d.id from deliveries d join conversions c on c.id = d.conversion_id
+                  join touchpoints t on t.id = c.touchpoint_id join messages m on m.id = t.message_id
+                  where m.message_id = %(reference)s
+                    and m.channel_id in (select id from channels where workspace = %(workspace)s)
+        )
+        select d.id from named n join deliveries d using (id) join conversions c on c.id = d.conversion_id
+        where c.workspace = %(workspace)s order by d.id desc limit 200
+        """,
+        {
+            "workspace": workspace,
+            "reference": reference,
+            "number": int(reference) if re.fullmatch("[0-9]{1,18}", reference) else None,
+            "uuid": _uuid(reference),
+        },
+    ).fetchall()
+    return [int(delivery_id) for (delivery_id,) in rows]
+
+
 def deliveries_of(conn: psycopg.Connection[Any], conversion_id: UUID) -> list[DeliveryRow]:
     """The deliveries of one conversion, one for each dataset it goes to."""
     with conn.cursor(row_factory=class_row(DeliveryRow)) as cursor:
@@ -140,8 +171,9 @@ def states_of_dataset(conn: psycopg.Connection[Any], dataset_id: int) -> dict[st
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookFilter:
-    """Which webhooks; what isn't said doesn't matter."""
+    """Which webhooks; what isn't said doesn't matter. `workspace`: those of its channels."""
 
+    workspace: str | None = None
     ids: Sequence[UUID] = ()
     states: Sequence[str] = ()
     channel_id: int | None = None
@@ -194,6 +226,7 @@ def list_webhooks(
 ) -> list[WebhookRow]:
     """Up to `limit` webhooks, newest first; `after` is (received_at, id) of the last one already seen."""
     conditions = {
+        "ch.workspace = %(workspace)s": which.workspace is not None,
         "w.id = any(%(ids)s)": bool(which.ids),
         "w.state = any(%(states)s)": bool(which.states),
         "w.source = 'channel' and w.source_id = %(channel)s": which.channel_id is not None,
@@ -205,6 +238,7 @@ def list_webhooks(
         cursor.execute(
             sql.SQL(f"{_WEBHOOK} {_where(conditions)} order by w.received_at desc, w.id desc limit %(limit)s"),
             {
+                "workspace": which.workspace,
                 "ids": list(which.ids),
                 "states": list(which.states),
                 "channel": which.channel_id,
@@ -319,3 +353,10 @@ def day_dropped_at(conn: psycopg.Connection[Any], received_at: datetime) -> date
 def _where(conditions: dict[str, bool]) -> str:
     chosen = [condition for condition, wanted in conditions.items() if wanted]
     return f"where {' and '.join(chosen)}" if chosen else ""
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -67,7 +67,9 @@ def console_environment(database_url: str, console_role: str) -> dict[str, str]:
         "DATABASE_URL": make_conninfo(**{**parts, "user": console_role, "password": CONSOLE_PASSWORD}),
         "SECRET_KEYS": generate_key(),
         "HASH_KEYS": generate_key(),
+        "TOKEN_KEYS": generate_key(),
         "CONSOLE_URL": CONSOLE_URL,
+        "PUBLIC_URL": "https://hooks.example.com",
     }
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -13,13 +14,10 @@ from console.web.access import Access, Door, access_of, check, least
 
 #: What stands in for the parts of a path; nothing of it exists, so that nothing happens.
 VALUES = {
-    "user_id": 999_999,
-    "link_id": 999_999,
-    "session_id": 999_999,
-    "key_id": 999_999,
-    "token": "no-such-token",
-    "form": "csv",
-}
+    "user_id": 999_999, "link_id": 999_999, "session_id": 999_999, "key_id": 999_999, "token": "no-such-token",
+    "delivery_id": 999_999, "webhook_id": UUID(int=1), "channel_id": 999_999, "dataset_id": 999_999,
+    "alert_id": 999_999, "route_id": 999_999, "kind": "no-such-kind", "contact_id": 999_999, "form": "csv",
+}  # fmt: skip
 
 
 def routes(app: Flask) -> Iterator[tuple[Rule, str, Access]]:

@@ -1,0 +1,92 @@
+"""Which deliveries a page is about, as the address or the form says it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from flask import request
+
+from console.web.access import membership
+from console.web.own import own_channels, own_datasets
+from shared.db.channels import Channel
+from shared.db.datasets import Dataset
+from shared.db.results import DeliveryFilter, delivery_ids_of
+from shared.domain.deliveries import State
+
+#: What may be asked for as `since`; None is everything.
+PERIODS: dict[str, timedelta | None] = {
+    "1d": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+    "all": None,
+}
+_USUALLY = "7d"
+#: No row has it: a search that finds nothing must not mean everything.
+_NO_ID = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked for: the filter itself, and the words of it as they go into addresses and forms."""
+
+    which: DeliveryFilter
+    #: Name -> value, without what is as usual.
+    arguments: dict[str, Any]
+    since: datetime | None
+    period: str
+    with_test: bool
+    channels: list[Channel]
+    datasets: list[Dataset]
+
+    def but(self, **changes: str | None) -> dict[str, Any]:
+        """The arguments of a link that asks for the same but for this; None asks for all of it."""
+        changed: dict[str, Any] = {**self.arguments, **changes}
+        return {name: value for name, value in changed.items() if value}
+
+
+def asked(conn: psycopg.Connection[Any]) -> Asked:
+    """What this request asks for. What can't be understood is as if it weren't said."""
+    given = {name: request.values.get(name, "").strip()[:200] for name in _NAMES}
+    channels, datasets = own_channels(conn), own_datasets(conn)
+    channel = next((one for one in channels if str(one.id) == given["channel"]), None)
+    dataset = next((one for one in datasets if str(one.id) == given["dataset"]), None)
+    state = given["state"] if given["state"] in set(State) else ""
+    period = given["since"] if given["since"] in PERIODS else _USUALLY
+    with_test = given["test"] == "1"
+    ago = PERIODS[period]
+    since = datetime.now(UTC) - ago if ago else None
+    workspace = membership().workspace
+    which = DeliveryFilter(
+        workspace=workspace,
+        ids=(delivery_ids_of(conn, workspace, given["search"]) or [_NO_ID]) if given["search"] else (),
+        states=[state] if state else (),
+        reason=given["reason"] or None,
+        event_name=given["event"] or None,
+        dataset_id=dataset.id if dataset else None,
+        channel_id=channel.id if channel else None,
+        # Whoever has an id wants that row, however old and whether it is a test.
+        since=None if given["search"] else since,
+        test=None if with_test or given["search"] else False,
+    )
+    said = {
+        **given,
+        "state": state,
+        "since": "" if period == _USUALLY else period,
+        "channel": str(channel.id) if channel else "",
+        "dataset": str(dataset.id) if dataset else "",
+        "test": "1" if with_test else "",
+    }
+    return Asked(
+        which=which,
+        arguments={name: value for name, value in said.items() if value},
+        since=since,
+        period=period,
+        with_test=with_test,
+        channels=channels,
+        datasets=datasets,
+    )
+
+
+_NAMES = ("state", "reason", "dataset", "channel", "event", "since", "search", "test")

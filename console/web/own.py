@@ -1,0 +1,43 @@
+"""What of the installation a workspace has: its channels, and the datasets that they report to."""
+
+from typing import Any
+
+import psycopg
+
+from console.errors import ConflictError, NotFoundError
+from console.team.words import N_
+from console.web.access import membership, person
+from shared.db.channels import Channel, all_channels
+from shared.db.datasets import Dataset, all_datasets
+
+
+def own_channels(conn: psycopg.Connection[Any]) -> list[Channel]:
+    """The channels of this page's workspace, by name."""
+    return [channel for channel in all_channels(conn) if channel.workspace == membership().workspace]
+
+
+def own_channel(conn: psycopg.Connection[Any], channel_id: int) -> Channel:
+    """The channel of this id in this page's workspace. Raises NotFoundError."""
+    found = next((channel for channel in own_channels(conn) if channel.id == channel_id), None)
+    if found is None:
+        raise NotFoundError(N_("There is no such channel in this workspace."))
+    return found
+
+
+def own_datasets(conn: psycopg.Connection[Any]) -> list[Dataset]:
+    """The datasets that channels of this page's workspace report to, by name."""
+    used = {channel.dataset_id for channel in own_channels(conn)}
+    return [dataset for dataset in all_datasets(conn) if dataset.id in used]
+
+
+def choosable_datasets(conn: psycopg.Connection[Any]) -> list[Dataset]:
+    """Those that this person may give a channel: all for who owns everything, else those in use here."""
+    return all_datasets(conn) if person().owner_everywhere else own_datasets(conn)
+
+
+def only_for_owners_of_everything() -> None:
+    """Datasets and tokens belong to no workspace. Raises ConflictError for anybody else."""
+    if not person().owner_everywhere:
+        raise ConflictError(
+            N_("Datasets and tokens belong to the whole installation. Somebody who owns everything can change them.")
+        )
