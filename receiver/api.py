@@ -22,12 +22,12 @@ from receiver.head import Head, network_of, read_api_head
 from receiver.inbox import Inbox, NotStored, ThreadTicket, Ticket
 from receiver.inflight import COMMIT_SECONDS
 from receiver.keys import Keys
-from receiver.limits import RefusalLimit
 from receiver.openapi import OPENAPI
 from receiver.record import make_call_record
 from shared.crypto import KeyRing
 from shared.domain.submission_forms import Malformed, UnreadableBody, parse_items
 from shared.ids import item_id, uuid7
+from shared.limits import RefusalLimit
 from shared.logs import get_logger
 
 log = get_logger(__name__)

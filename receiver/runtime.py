@@ -12,7 +12,6 @@ from receiver.health import Readiness
 from receiver.inbox import Inbox
 from receiver.keys import Keys
 from receiver.known import Reader
-from receiver.limits import RefusalLimit
 from receiver.postgres import Postgres
 from receiver.ringer import Ringer
 from receiver.spool import Spool
@@ -21,6 +20,7 @@ from receiver.webhooks import Door
 from shared.crypto import KeyRing
 from shared.db.api_keys import door_keys
 from shared.db.channels import door_channels
+from shared.limits import RefusalLimit
 from shared.logs import get_logger
 from shared.queue import Bell, make_publisher, make_redis
 from shared.settings import Settings

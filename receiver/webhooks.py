@@ -25,10 +25,10 @@ from receiver.exchange import HEAD, LOOK_SECONDS, MAKE_TICKET, TICKET, VERDICT, 
 from receiver.head import Head, network_of, read_head
 from receiver.inbox import Inbox, NotStored, ThreadTicket, Ticket
 from receiver.inflight import COMMIT_SECONDS
-from receiver.limits import RefusalLimit
 from receiver.record import make_record
 from shared.crypto import KeyRing
 from shared.ids import uuid7
+from shared.limits import RefusalLimit
 from shared.logs import get_logger
 
 log = get_logger(__name__)

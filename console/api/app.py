@@ -13,14 +13,16 @@ from console.api.contacts import contacts
 from console.api.conversions import conversions
 from console.api.deliveries import deliveries
 from console.api.imports import imports
+from console.api.rules import rules
 from console.api.setup import setup
+from console.api.viewer import viewer
 from console.web import runtime as runtimes
 from console.web.runtime import Runtime
 
 #: Where the pages' application hands over.
 MOUNT = "/api"
 _MOST_BYTES = 3 * 1024 * 1024
-_BLUEPRINTS = (conversions, contacts, deliveries, imports, setup)
+_BLUEPRINTS = (conversions, contacts, deliveries, rules, imports, setup)
 _ABOUT = """What became of everything that was received and reported, within the workspace of a key.
 
 Lists go in pages: give `next_cursor` back as `cursor`. `format=csv` gives the same rows as a table. Answers carry an
@@ -79,6 +81,8 @@ def create_api(runtime: Runtime) -> Flask:
     @needs(None)
     def openapi() -> Response:
         return Response(document, content_type="application/json")
+
+    app.add_url_rule("/docs", view_func=needs(None)(viewer))
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import psycopg
 from flask import Flask, abort, g, request
@@ -11,7 +11,7 @@ from flask import Flask, abort, g, request
 from console.team.roles import Role
 from console.team.sessions import find_session, person_of
 from console.web import cookies
-from console.web.runtime import database
+from console.web.runtime import database, runtime
 from shared.api_keys import bearer_key, hash_key
 from shared.db.api_keys import live_api_key
 from shared.db.submissions import touch_api_keys
@@ -68,9 +68,9 @@ def _by_key(conn: psycopg.Connection[Any], scope: Scope) -> Caller:
     text = bearer_key(request.headers["Authorization"])
     key = live_api_key(conn, hash_key(text)) if text else None
     if key is None:
-        abort(401, "The key is unknown or revoked. `ctwa api-keys list` shows those there are.")
+        _refuse(401, "The key is unknown or revoked. `ctwa api-keys list` shows those there are.")
     if scope not in key.scopes:
-        abort(403, f"The key lacks the scope {scope}. `ctwa api-keys create --scope {scope}` makes one that has it.")
+        _refuse(403, f"The key lacks the scope {scope}. `ctwa api-keys create --scope {scope}` makes one that has it.")
     now = datetime.now(UTC)
     if key.last_used_at is None or now - key.last_used_at > _USE_NOTED:
         touch_api_keys(conn, [(key.id, now)])
@@ -82,7 +82,7 @@ def _by_session(conn: psycopg.Connection[Any], scope: Scope) -> Caller:
     session = find_session(conn, token) if token else None
     person = person_of(conn, session) if session else None
     if person is None:
-        abort(401, "Send the header Authorization: Bearer ctwa_… with a key from `ctwa api-keys create`.")
+        _refuse(401, "Send the header Authorization: Bearer ctwa_… with a key from `ctwa api-keys create`.")
     if scope is not Scope.RESULTS_READ or request.method not in ("GET", "HEAD"):
         abort(403, "A person's session reads only. Use a key.")
     wanted = request.args.get("workspace")
@@ -90,3 +90,10 @@ def _by_session(conn: psycopg.Connection[Any], scope: Scope) -> Caller:
     if found is None:
         abort(404, "You are not a member of that workspace.")
     return Caller(workspace=found.workspace, actor=person.actor, is_owner=Role(found.role) is Role.OWNER)
+
+
+def _refuse(status: int, words: str) -> NoReturn:
+    """Refuses a call; an address that was refused too often is told to wait. A good key is let in all the same."""
+    if not runtime().refusals.allow(request.remote_addr or ""):
+        abort(429, "Too many calls of this address were refused. Wait half a minute, then send a key that is good.")
+    abort(status, words)

@@ -12,9 +12,8 @@ from console.api.conversions import with_deliveries
 from console.api.paging import TimedQuery, page, slice_of
 from console.api.schemas import ContactSchema, TouchSchema, page_of
 from console.contacts import Person, Rings, person_by_id, search_people, summary
-from console.errors import NotFoundError, UnavailableError
+from console.errors import NotFoundError
 from console.web.runtime import database, runtime
-from shared.crypto import HashRing
 from shared.db.reports import ConversionFilter, Slice, list_conversions, list_touches
 from shared.db.touchpoints import first_touch
 from shared.domain.submission_fields import Email, Phone, Text
@@ -53,7 +52,7 @@ def search(names: dict[str, str]) -> dict[str, Any]:
     """Find a contact by a name, and tell which ad brought them and what they did."""
     [(kind, value)] = names.items()
     with database() as conn:
-        found = search_people(conn, _rings().hashes, kind, value, workspace=caller().workspace)
+        found = search_people(conn, rings().hashes, kind, value, workspace=caller().workspace)
         if not found:
             raise NotFoundError("Nobody of this workspace has this name.")
         return _contact(conn, found[0])
@@ -96,7 +95,7 @@ def _contact(conn: psycopg.Connection[Any], person: Person) -> dict[str, Any]:
     earliest = list_touches(conn, workspace, Slice(limit=_NEWEST, ascending=True), contact_ids=everyone)
     done = list_conversions(conn, workspace, ConversionFilter(contact_ids=everyone), Slice(limit=_NEWEST))
     return {
-        **summary(conn, _rings(), person),
+        **summary(conn, rings(), person),
         "url": f"{runtime().settings.console_url}/api/v1/contacts/{person.id}",
         "first_touch": next((one for one in earliest if first and one.id == first.touchpoint_id), None),
         "last_touch": touches[0] if touches else None,
@@ -104,8 +103,6 @@ def _contact(conn: psycopg.Connection[Any], person: Person) -> dict[str, Any]:
     }
 
 
-def _rings() -> Rings:
-    keys = runtime().settings.hash_keys
-    if not keys:
-        raise UnavailableError("The console lacks HASH_KEYS, by which people are found. Set it as for the workers.")
-    return Rings(runtime().ring, HashRing(keys))
+def rings() -> Rings:
+    """The rings that names of people are kept under. Raises UnavailableError where the console has none."""
+    return Rings(runtime().ring, runtime().hash_ring)

@@ -8,7 +8,7 @@ from marshmallow import fields, validate
 
 from console.api.caller import caller
 from console.api.paging import PageQuery, page, slice_of
-from console.api.schemas import DeliverySchema, page_of
+from console.api.schemas import DeliverySchema, TraceSchema, page_of
 from console.errors import NotFoundError
 from console.trace import trace
 from console.web.runtime import database, runtime
@@ -48,7 +48,7 @@ def index(query: dict[str, Any]) -> Response | dict[str, Any]:
 
 
 @deliveries.get("/deliveries/<int:delivery_id>")
-@deliveries.response(200, description="Its whole way: webhook, message, touchpoint, conversion, and every attempt.")
+@deliveries.response(200, TraceSchema)
 def show(delivery_id: int) -> dict[str, Any]:
     """Tell the whole way of a delivery, with every attempt and what Meta answered."""
     which = DeliveryFilter(ids=[delivery_id], workspace=caller().workspace)

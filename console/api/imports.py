@@ -16,6 +16,7 @@ from shared.domain.api_scopes import Scope
 from shared.domain.submission_forms import Malformed, UnreadableBody, parse_items
 from shared.domain.submission_schemas import TouchpointSchema
 from shared.ids import item_id, uuid7
+from shared.queue import Work
 
 imports = Blueprint("imports", __name__, description="Taking history over from another system.")
 
@@ -98,6 +99,7 @@ def touchpoints() -> dict[str, Any] | Response:
                 )
             ],
         )
+    runtime().ring_for(Work.INTAKE)
     ids = [item_id(webhook_id, place) for place in range(len(items))]
     base = f"{runtime().settings.console_url}/api/v1/submissions"
     return {"data": [{"id": one, "status_url": f"{base}/{one}"} for one in ids]}

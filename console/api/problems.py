@@ -15,6 +15,8 @@ from shared.logs import get_logger
 
 log = get_logger(__name__)
 _STATUS = ((NotFoundError, 404), (ConflictError, 409), (UnavailableError, 503))
+#: Seconds after which the same call has a chance.
+_WAIT = {429: "30", 503: "5"}
 _AWAY = "The database can't be reached. Webhooks and reports are still taken in; send the same request again."
 
 
@@ -27,8 +29,8 @@ def problem(status: int, detail: str, *, errors: Sequence[dict[str, Any]] = ()) 
     response = Response(json.dumps(content), status=status, content_type="application/problem+json")
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        response.headers["Retry-After"] = "5"
+    if wait := _WAIT.get(status):
+        response.headers["Retry-After"] = wait
     return response
 
 

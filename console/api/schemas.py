@@ -17,9 +17,7 @@ def _text(words: str | None = None, example: str | None = None) -> fields.String
 
 
 def _money() -> fields.Decimal:
-    return fields.Decimal(
-        as_string=True, allow_none=True, metadata={"type": ["string", "null"], "examples": ["129.90"]}
-    )
+    return fields.Decimal(as_string=True, allow_none=True, metadata={"type": "string", "examples": ["129.90"]})
 
 
 class _Words(fields.Field[str]):
@@ -27,7 +25,7 @@ class _Words(fields.Field[str]):
 
     def __init__(self, of: str, *, next_step: bool = False) -> None:
         about = "What to do." if next_step else f"The {of} in words."
-        super().__init__(dump_only=True, allow_none=True, metadata={"type": ["string", "null"], "description": about})
+        super().__init__(dump_only=True, allow_none=True, metadata={"type": "string", "description": about})
         self._of, self._next = of, next_step
 
     def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> str | None:
@@ -114,7 +112,8 @@ class ConversionReportSchema(Schema):
     conversion = fields.Nested(ConversionSchema, allow_none=True)
     changes = fields.List(fields.Nested(ChangeSchema))
     deliveries = fields.List(
-        fields.Dict(), metadata={"description": "As under /deliveries/{id}, with every attempt and what Meta answered."}
+        fields.Nested("DeliveryTraceSchema"),
+        metadata={"description": "As under /deliveries/{id}, with every attempt and what Meta answered."},
     )
     reports = fields.List(
         fields.Nested(SubmissionSchema), metadata={"description": "Every report that made, changed or repeated it."}
@@ -189,6 +188,223 @@ class DeliverySchema(Schema):
     last_subcode = fields.Integer(allow_none=True)
     last_trace_id = _text()
     is_test = fields.Boolean()
+
+
+class AttemptSchema(Schema):
+    """One try to send it: what Meta was told, and what it answered."""
+
+    number = fields.Integer()
+    started_at = fields.AwareDateTime()
+    finished_at = _time()
+    outcome = _text(example="answered")
+    verdict = _text()
+    http_status = fields.Integer(allow_none=True)
+    code = fields.Integer(allow_none=True)
+    subcode = fields.Integer(allow_none=True)
+    events = fields.Integer(metadata={"description": "How many events were in the request."})
+    events_received = fields.Integer(allow_none=True)
+    trace_id = _text("Meta's fbtrace_id.")
+    title = _text()
+    message = _text()
+    milliseconds = fields.Integer(allow_none=True)
+    graph_version = fields.String()
+    request_id = fields.UUID()
+    event = fields.Dict(allow_none=True, metadata={"description": "The event as it was sent, without what is secret."})
+
+
+class DeliveryTraceSchema(Schema):
+    """A delivery with every attempt."""
+
+    id = fields.Integer()
+    dataset = fields.String()
+    state = fields.String(metadata={"examples": ["accepted"]})
+    reason = _text()
+    words = _text("Why it is where it is.")
+    next_step = _text("What to do.")
+    event_name = fields.String()
+    event_id = fields.String()
+    event_time = fields.AwareDateTime()
+    created_at = fields.AwareDateTime()
+    next_attempt_at = _time()
+    dry_run_at = _time()
+    accepted_at = _time()
+    finished_at = _time()
+    test = fields.Boolean()
+    attempts = fields.List(fields.Nested(AttemptSchema))
+
+
+class WebhookTraceSchema(Schema):
+    """The webhook that a message came in."""
+
+    id = fields.UUID()
+    received_at = fields.AwareDateTime()
+    state = _text()
+    body = fields.String(metadata={"enum": ["kept", "deleted", "erased"]})
+    body_deleted_at = _time()
+
+
+class MessageContactSchema(Schema):
+    """Whose message it is."""
+
+    id = fields.Integer()
+    identities = fields.List(fields.Nested(IdentitySchema))
+
+
+class MessageTraceSchema(Schema):
+    """The message."""
+
+    message_id = fields.String()
+    channel = fields.String()
+    message_class = fields.String(data_key="class", attribute="class", metadata={"examples": ["ad"]})
+    kind = _text()
+    sent_at = _time()
+    received_at = fields.AwareDateTime()
+    contact = fields.Nested(MessageContactSchema)
+    test = fields.Boolean()
+
+
+class TouchTraceSchema(Schema):
+    """The ad message that a conversion belongs to; click ids are shortened."""
+
+    message_class = fields.String(data_key="class", attribute="class", metadata={"examples": ["ad"]})
+    click_id = _text()
+    click_id_purged_at = _time()
+    ad_id = _text()
+    source_type = _text()
+    source_url = _text()
+    source_app = _text()
+    headline = _text()
+    body = _text()
+    media_type = _text()
+    media_url = _text()
+    conversion_data = _text()
+    flags = fields.List(fields.String())
+    occurred_at = fields.AwareDateTime()
+
+
+class FlagSchema(Schema):
+    """What stands out about a conversion."""
+
+    flag = fields.String()
+    words = fields.String()
+
+
+class ReportTraceSchema(Schema):
+    """One report that made, changed or repeated a conversion."""
+
+    id = fields.UUID()
+    source = fields.String()
+    api_key = _text()
+    state = fields.String()
+    reason = _text()
+    words = _text()
+    detail = _text()
+    received_at = fields.AwareDateTime()
+    webhook = fields.UUID()
+
+
+class ChangeTraceSchema(ChangeSchema):
+    """What was learnt of it later, and by which report."""
+
+    submission = fields.UUID(allow_none=True)
+    detail = fields.Raw(allow_none=True)
+
+
+class ConversionTraceSchema(Schema):
+    """The conversion, and where it comes from."""
+
+    id = fields.UUID()
+    event_name = fields.String()
+    occurred_at = fields.AwareDateTime()
+    value = _money()
+    currency = _text()
+    order_id = _text()
+    source = fields.String()
+    attribution = fields.String()
+    attribution_words = fields.String()
+    other_message = fields.Boolean(metadata={"description": "Whether another message's ad is its touchpoint."})
+    created_at = fields.AwareDateTime()
+    test = fields.Boolean()
+    rule = _text()
+    rule_version = fields.Integer(allow_none=True)
+    rule_message = _text()
+    flags = fields.List(fields.Nested(FlagSchema))
+    submissions = fields.List(fields.Nested(ReportTraceSchema))
+    changes = fields.List(fields.Nested(ChangeTraceSchema))
+
+
+class TraceSchema(Schema):
+    """The whole way of a delivery. What it doesn't have is null."""
+
+    words = _text("Why there is no delivery.")
+    next_step = _text()
+    webhook = fields.Nested(WebhookTraceSchema, allow_none=True)
+    message = fields.Nested(MessageTraceSchema, allow_none=True)
+    touchpoint = fields.Nested(TouchTraceSchema, allow_none=True)
+    conversion = fields.Nested(ConversionTraceSchema, allow_none=True)
+    deliveries = fields.List(fields.Nested(DeliveryTraceSchema))
+
+
+class RuleSchema(Schema):
+    """A rule as it is now."""
+
+    id = fields.Integer()
+    name = fields.String()
+    channel = _text("Null: every channel of the workspace.")
+    enabled = fields.Boolean()
+    enabled_at = _time("It looks at what came from then on.")
+    version = fields.Integer()
+    when = fields.Dict()
+    then = fields.Dict()
+    fired = fields.Integer(metadata={"description": "The conversions and changes of contacts that it made."})
+    last_fired_at = _time()
+    failures = fields.Integer()
+    failed_at = _time()
+    failure = _text()
+    failure_words = _Words("failure")
+    created_at = fields.AwareDateTime()
+    updated_at = fields.AwareDateTime()
+    warnings = fields.List(fields.String(), metadata={"description": "What a person should know of it, when saved."})
+
+
+class RuleVersionSchema(Schema):
+    """What a rule said at some time, and who made it say so."""
+
+    version = fields.Integer()
+    when = fields.Dict()
+    then = fields.Dict()
+    actor = fields.String(metadata={"examples": ["api_key:1"]})
+    created_at = fields.AwareDateTime()
+
+
+class SampleSchema(Schema):
+    """One message that a rule would have fired on; numbers are hidden."""
+
+    at = fields.AwareDateTime()
+    person = fields.String(metadata={"examples": ["+1555•••0123"]})
+    text = _text()
+    value = _money()
+    currency = _text()
+    new = fields.Boolean()
+
+
+class TrialSchema(Schema):
+    """What a rule would have made."""
+
+    webhooks = fields.Integer(metadata={"description": "How many were read."})
+    unreadable = fields.Integer()
+    name = fields.String()
+    fired = fields.Integer()
+    new_conversions = fields.Integer()
+    unattributed = fields.Integer(metadata={"description": "Without an ad, so never sent."})
+    without_value = fields.Integer()
+    values = fields.Dict(keys=fields.String(), values=_money(), metadata={"description": "Sums by currency."})
+    marks = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Contacts by the stage or tag they get."},
+    )
+    samples = fields.List(fields.Nested(SampleSchema))
 
 
 class ChannelSchema(Schema):

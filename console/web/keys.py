@@ -16,6 +16,7 @@ keys = Blueprint("keys", __name__, url_prefix="/w/<int:workspace_id>/keys")
 SCOPE_WORDS = {
     Scope.CONVERSIONS_WRITE: lazy_gettext("Report conversions"),
     Scope.CONTACTS_WRITE: lazy_gettext("Report stages, tags and consent of contacts"),
+    Scope.RULES_WRITE: lazy_gettext("Change rules"),
     Scope.RESULTS_READ: lazy_gettext("Read results"),
 }
 

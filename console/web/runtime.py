@@ -13,6 +13,7 @@ from console.team.throttle import Throttle
 from console.team.words import N_
 from shared.crypto import HashRing, KeyRing, derive_keys
 from shared.db.pool import open_pool
+from shared.limits import RefusalLimit
 from shared.queue import Bell, Work, make_publisher, make_redis
 from shared.settings import LOOPBACK, Settings
 
@@ -30,6 +31,7 @@ class Runtime:
         self.throttle = Throttle(derive_keys(settings.secret_keys, purpose="login throttle")[0])
         #: They sign what a form carries; the newest signs, all of them are believed.
         self.cookie_keys = derive_keys(settings.secret_keys, purpose="console cookies")
+        self.refusals = RefusalLimit()
         self.pool = open_pool(settings.database_url, process="console", size=connections)
         parts = urlsplit(settings.console_url)
         self.scheme = parts.scheme

@@ -10,5 +10,7 @@ class Scope(StrEnum):
     CONVERSIONS_WRITE = "conversions:write"
     #: Stages, tags, consent and past touchpoints of contacts.
     CONTACTS_WRITE = "contacts:write"
+    #: Rules that are added, changed, switched and removed under /api/v1/rules.
+    RULES_WRITE = "rules:write"
     #: GET /api/v1: results, figures and set-up, people masked.
     RESULTS_READ = "results:read"

@@ -3,7 +3,7 @@
 {"when": {"on": "outgoing", "keywords": ["agendado"], "by": "human"}, "then": {"event": "QualifiedLead"}}
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from shared.domain.keywords import fold
 from shared.domain.patterns import Pattern, PatternError, compile_pattern
 from shared.domain.rules import Definition, Marks, Scope, Trigger, Value
 from shared.domain.signals import Author
-from shared.domain.submission_fields import MAX_LABEL, Text
+from shared.domain.submission_fields import MAX_LABEL, UNSTORABLE, Text
 from shared.domain.submission_schemas import MAX_TAGS
 
 PURCHASE = "Purchase"
@@ -61,6 +61,8 @@ def check_definition(written: Any) -> Checked:
     """Checks the JSON of a rule. Raises DefinitionError with everything that is wrong."""
     if not isinstance(written, Mapping):
         raise DefinitionError({"_schema": ["must be an object with when and then"]})
+    if any(UNSTORABLE.search(text) for text in _texts_in(written)):
+        raise DefinitionError({"_schema": ["holds a character that no database takes"]})
     try:
         parts = {name: _with_on(part) if name == "when" else part for name, part in written.items()}
         loaded: dict[str, Any] = _RuleSchema().load(parts)
@@ -73,6 +75,19 @@ def check_definition(written: Any) -> Checked:
     if problems["when"] or problems["then"]:
         raise DefinitionError({part: found for part, found in problems.items() if found})
     return Checked(_definition(when, then), _in_full(when, then), tuple(_warnings(when, then)))
+
+
+def _texts_in(written: Any) -> Iterator[str]:
+    """Every text in a definition, names of fields too."""
+    if isinstance(written, str):
+        yield written
+    elif isinstance(written, Mapping):
+        for name, value in written.items():
+            yield from _texts_in(name)
+            yield from _texts_in(value)
+    elif isinstance(written, Sequence):
+        for value in written:
+            yield from _texts_in(value)
 
 
 def _with_on(when: Any) -> Any:

@@ -21,7 +21,8 @@ MAX_ID = 200
 MAX_LABEL = 100
 #: Of ITU-T E.164; shorter ones are no international numbers.
 _PHONE_DIGITS = (7, 15)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+#: What no text in a database can hold.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 #: Every currency of ISO 4217: one that Meta refuses is still the currency of a sale.
 KNOWN_CURRENCIES = CURRENCIES | REFUSED_BY_META
 EVENT_NAMES = (*META_NAMES, "LeadSubmitted")
@@ -52,7 +53,7 @@ class Text(fields.String):
             raise ValidationError(self._fix)
         text = value.strip()
         wrong = not text or len(text) > self._longest or not text.isprintable()
-        if wrong or (self._ascii_only and not text.isascii()) or _UNSTORABLE.search(text):
+        if wrong or (self._ascii_only and not text.isascii()) or UNSTORABLE.search(text):
             raise ValidationError(self._fix)
         return text
 
@@ -200,7 +201,7 @@ class FreeData(fields.Field[Mapping[str, Any]]):
         return value
 
     def _check(self, value: Any, depth: int, *, refuse: Callable[[str], NoReturn]) -> None:
-        if isinstance(value, str) and _UNSTORABLE.search(value):
+        if isinstance(value, str) and UNSTORABLE.search(value):
             refuse("holds a character that can't be stored (NUL, or half of a surrogate pair)")
         if isinstance(value, str) and len(value) > 1000:
             refuse("must hold no text of more than 1000 characters")

@@ -2,14 +2,18 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from uuid import UUID
 
 import psycopg
 import pytest
+from werkzeug.test import TestResponse
 
 from shared.domain.api_scopes import Scope
 from shared.ids import item_id
+from shared.limits import RefusalLimit
+from shared.queue import Work
 from tests.integration.api.programs import NOW, PHONE, Program, sale
 from tests.integration.web.site import CONSOLE_URL, Site
 
@@ -141,3 +145,39 @@ def test_a_parameter_that_cannot_be_used_is_a_problem_that_names_it(program: Pro
     assert answer.status_code == 422
     assert answer.content_type == "application/problem+json"
     assert query.partition("=")[0] in answer.text
+
+
+def test_refused_keys_are_told_to_wait_and_a_good_one_is_let_in(program: Program) -> None:
+    program.site.runtime.refusals = RefusalLimit(burst=2, per_second=0)
+    client = program.site.app.test_client()
+
+    def refused() -> TestResponse:
+        headers = {"Authorization": "Bearer ctwa_" + "x" * 43}
+        return client.get("/api/v1/conversions", base_url=CONSOLE_URL, headers=headers)
+
+    assert [refused().status_code for _ in range(3)] == [401, 401, 429]
+    assert refused().headers["Retry-After"] == "30"
+    assert program.ask("conversions").status_code == 200
+
+
+def test_history_that_is_taken_over_rings_for_intake(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[Work] = []
+    monkeypatch.setattr(program.site.runtime, "ring_for", rung.append)
+    touch = {"contact": {"phone": PHONE}, "channel": "sales", "occurred_at": NOW.isoformat(), "external_id": "x-1"}
+    assert program.ask("touchpoints", method="POST", json={"data": []}).status_code == 422
+    assert rung == []
+    assert program.ask("touchpoints", method="POST", json=touch).status_code == 202
+    assert rung == [Work.INTAKE]
+
+
+def test_the_viewer_loads_our_own_files_and_nothing_else(site: Site) -> None:
+    client = site.app.test_client()
+    page = client.get("/api/docs", base_url=CONSOLE_URL)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert "script-src" not in page.headers["Content-Security-Policy"]
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 5
+    for path in loaded:
+        answer = client.get(path, base_url=CONSOLE_URL, buffered=True)
+        assert answer.status_code == 200, path

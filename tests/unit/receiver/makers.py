@@ -15,7 +15,6 @@ from receiver.channels import OpenChannel
 from receiver.head import Head
 from receiver.health import Readiness
 from receiver.inbox import Inbox, Sink, Ticket
-from receiver.limits import RefusalLimit
 from receiver.postgres import Away, BadRow
 from receiver.webhooks import Door
 from shared.api_keys import PREFIX, hash_key
@@ -23,6 +22,7 @@ from shared.crypto import KeyRing, generate_key
 from shared.db.api_keys import DoorKey
 from shared.db.webhooks import NewWebhook
 from shared.ids import uuid7
+from shared.limits import RefusalLimit
 from shared.providers import PROVIDERS
 
 RING = KeyRing([generate_key()], name="SECRET_KEYS")

@@ -14,11 +14,11 @@ from receiver.admission import REFUSALS
 from receiver.api import CallDoor
 from receiver.calls import SCOPE_OF, WORDS
 from receiver.inbox import Sink
-from receiver.limits import RefusalLimit
 from shared.api_keys import PREFIX
 from shared.domain.submission_forms import MAX_ITEMS, parse_items
 from shared.domain.submissions import KINDS
 from shared.ids import item_id
+from shared.limits import RefusalLimit
 from tests.unit.receiver.makers import API_KEY, RING, FakeInbox, app, call_door, door
 
 SALE = {

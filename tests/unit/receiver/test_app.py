@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from receiver.inbox import Inbox
-from receiver.limits import RefusalLimit
+from shared.limits import RefusalLimit
 from shared.providers.base import Request
 from tests.unit.receiver.makers import (
     APP_SECRET,

@@ -1,4 +1,4 @@
-from receiver.limits import RefusalLimit
+from shared.limits import RefusalLimit
 
 
 class Clock:
