@@ -12,7 +12,7 @@ from shared.db.channels import IntakeChannel, workspace_channels
 from shared.db.contacts import contacts_in, find_contacts
 from shared.db.conversions import find_conversion
 from shared.db.persons import contact_group
-from shared.db.touchpoints import contacts_of_clicks, has_external, touches_of
+from shared.db.touchpoints import TouchRow, contacts_of_clicks, has_external, touches_of
 from shared.domain.attribution import attribute, hash_click_id
 from shared.domain.business_keys import business_key
 from shared.domain.deliveries import is_aged
@@ -22,6 +22,7 @@ from shared.naming import identity_keys
 #: Verdict -> what it means.
 WORDS: Mapping[str, str] = {
     "new": "belongs to an ad click and is sent",
+    "no click id": "belongs to an ad click whose id is not known: kept, counted, not sent",
     "unattributed": "of a contact without an ad click in time: kept, counted, not sent",
     "unknown contact": "of somebody who never wrote: kept; attributed if their click comes to be known",
     "expired": "too old to be sent to Meta; counts in the return",
@@ -97,13 +98,13 @@ class Judge:
                 return "value", None
             changed = item.amends and item.value not in (None, known.value)
             return ("amends" if changed else "duplicate"), None
-        return self._news(item, contact_id, attributed=touch is not None, channel=touch.channel_id if touch else None)
+        return self._news(item, contact_id, touch)
 
     def _news(
-        self, item: SubmittedConversion, contact_id: int | None, *, attributed: bool, channel: int | None
+        self, item: SubmittedConversion, contact_id: int | None, touch: TouchRow | None
     ) -> tuple[str, str | None]:
         sold = next((one for one in self.channels.values() if one.name == item.channel), None)
-        sold = sold or self.channels.get(channel or 0)
+        sold = sold or self.channels.get(touch.channel_id if touch else 0)
         if sold is None and len(self.channels) == 1:
             sold = next(iter(self.channels.values()))
         if item.event_name == "Purchase" and item.value == 0 and not (sold and sold.dataset_allow_zero_value):
@@ -114,7 +115,9 @@ class Judge:
             return "expired", None
         if contact_id is None:
             return "unknown contact", None
-        return ("new" if attributed else "unattributed"), None
+        if touch is None:
+            return "unattributed", None
+        return ("new" if touch.has_click_id else "no click id"), None
 
     def _contact(self, person: Person) -> int | None:
         if person.contact_id is not None:

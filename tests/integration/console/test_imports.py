@@ -148,6 +148,8 @@ def test_past_clicks_keep_their_time_are_never_sent_and_take_over_sales(cli, wor
     assert (shown["attribution"], shown["deliveries"][0]["reason"]) == ("late_click", "no_click_id")
     again = cli.json("touchpoints", "import", str(path), "--channel", "sales", "--yes", "--no-wait")
     assert again["verdicts"] == {"duplicate": 2}
+    sale.write_text(f"phone,time,value,currency,order\n+{WON},{hours_ago(1).isoformat()},20,EUR,A2\n")
+    assert cli.json("conversions", "import", str(sale), "--dry-run")["verdicts"] == {"no click id": 1}
     assert "no channel 'other'" in cli("touchpoints", "import", str(path), "--channel", "other", code=1).output
 
 
