@@ -147,6 +147,12 @@ def test_a_parameter_that_cannot_be_used_is_a_problem_that_names_it(program: Pro
     assert query.partition("=")[0] in answer.text
 
 
+@pytest.mark.parametrize("path", ["conversions?order_id=%00", "deliveries?reason=a%00b", "touchpoints?ad_id=%00"])
+def test_a_parameter_that_no_database_takes_is_refused(program: Program, path: str) -> None:
+    answer = program.ask(path)
+    assert (answer.status_code, "NUL" in answer.get_json()["detail"]) == (422, True)
+
+
 def test_refused_keys_are_told_to_wait_and_a_good_one_is_let_in(program: Program) -> None:
     program.site.runtime.refusals = RefusalLimit(burst=2, per_second=0)
     client = program.site.app.test_client()
