@@ -22,6 +22,7 @@ from console.web import (
 )
 from console.web import runtime as runtimes
 from console.web.account import account
+from console.web.accounts import accounts
 from console.web.ads import ads
 from console.web.alerts import alerts
 from console.web.audit import audit
@@ -35,6 +36,7 @@ from console.web.keys import keys
 from console.web.links import links
 from console.web.login import login
 from console.web.overview import overview
+from console.web.rules import rules
 from console.web.runtime import Runtime
 from console.web.setup import setup
 from console.web.team import team
@@ -43,7 +45,7 @@ from console.web.webhooks import webhooks
 #: Pages, in no order: what is shown where is in navigation.py.
 BLUEPRINTS = (
     health, home, login, links, account, team, keys, audit, overview, ads,
-    deliveries, repairs, webhooks, setup, datasets, contacts, alerts,
+    deliveries, repairs, webhooks, setup, datasets, rules, accounts, contacts, alerts,
 )  # fmt: skip
 
 

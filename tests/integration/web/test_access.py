@@ -17,6 +17,7 @@ VALUES = {
     "user_id": 999_999, "link_id": 999_999, "session_id": 999_999, "key_id": 999_999, "token": "no-such-token",
     "delivery_id": 999_999, "webhook_id": UUID(int=1), "channel_id": 999_999, "dataset_id": 999_999,
     "alert_id": 999_999, "route_id": 999_999, "kind": "no-such-kind", "contact_id": 999_999, "form": "csv",
+    "rule_id": 999_999, "account_id": 999_999,
 }  # fmt: skip
 
 
