@@ -141,8 +141,9 @@ def _column(body: Sequence[tuple[int, list[str]]], columns: Columns, name: str) 
 
 
 def _table(text: str) -> list[list[str]]:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
+    # Lines before the heading have none, and amounts have commas: the line with most of a mark is told by it.
+    lines = text.splitlines()[:20] or [""]
+    delimiter = max(",;\t", key=lambda mark: max(line.count(mark) for line in lines))
     try:
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
