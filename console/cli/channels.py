@@ -35,6 +35,7 @@ _FIELDS = (
         type=click.Choice(["ignore", "send"]),
         help="Whether messages from an organic post's button are reported.  [default: ignore]",
     ),
+    click.option("--margin", metavar="PERCENT", help="Of a sale whose cost isn't reported, for profit."),
     click.option("--test/--no-test", default=None, help="A test channel's rows are left out of every total."),
 )
 _SECRETS = (
@@ -148,8 +149,8 @@ def set_(
 def list_(session: Session, as_json: bool, reveal: bool) -> None:
     """List the channels.
 
-    JSON: a list of {name, provider, key, webhook_url, dataset, workspace, currency, country, zone, posts, unsigned,
-    enabled, test}; with --reveal also secrets, a list of {field: value}, the current first.
+    JSON: a list of {name, provider, key, webhook_url, dataset, workspace, currency, country, zone, posts, margin,
+    unsigned, enabled, test}; with --reveal also secrets, a list of {field: value}, the current first.
     """
     rows = _rows(session, None, reveal=reveal)
     if as_json:

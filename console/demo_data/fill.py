@@ -142,10 +142,10 @@ def _set_up(conn: psycopg.Connection[Any], ring: KeyRing, now: datetime) -> dict
                 "key": f"demo-data-{number}-{now:%Y%m%d%H%M%S}", "name": f"{shop.channel} (demo)",
                 "workspace": WORKSPACE, "provider": shop.provider, "secrets": channels.seal_secrets(ring, []),
                 "unsigned": False, "dataset_id": dataset, "currency": shop.currency, "country": shop.country,
-                "zone": shop.zone, "post_policy": "ignore", "enabled": False, "is_test": True,
+                "zone": shop.zone, "post_policy": "ignore", "margin_percent": shop.margin, "enabled": False,
+                "is_test": True,
             },
         )  # fmt: skip
-        conn.execute("update channels set margin_percent = %s where id = %s", [shop.margin, channel])
         places[shop.channel] = Place(
             channel_id=channel, dataset_id=dataset, dataset_meta_id=meta_id, stuck_since=now - STUCK if stuck else None
         )

@@ -228,6 +228,7 @@ def described(conn: psycopg.Connection[Any], channel: Channel) -> dict[str, Any]
         "country": channel.country,
         "zone": channel.zone,
         "posts": channel.post_policy,
+        "margin": channel.margin_percent,
         "unsigned": channel.unsigned,
         "enabled": channel.enabled,
         "test": channel.is_test,
@@ -251,6 +252,7 @@ def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str
         "unsigned": said["unsigned"],
         "enabled": said["enabled"],
         "post_policy": said["posts"],
+        "margin_percent": said["margin"],
         "is_test": said["test"],
         "dataset_id": dataset_named(conn, said["dataset"]).id if said["dataset"] else None,
     }

@@ -185,6 +185,11 @@ class _ChannelFields(_Strict):
     )
     zone = fields.String(load_default="UTC", validate=_zone)
     posts = fields.String(load_default="ignore", validate=validate.OneOf(["ignore", "send"]))
+    margin = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(min=0, max=100, error="must be a whole percentage from 0 to 100"),
+    )
     unsigned = fields.Boolean(load_default=False)
     enabled = fields.Boolean(load_default=True)
     test = fields.Boolean(load_default=False)

@@ -40,13 +40,15 @@ class Channel:
     country: str | None
     zone: str
     post_policy: str
+    #: Of a sale whose cost isn't reported, in percent; None: nobody has said.
+    margin_percent: int | None
     enabled: bool
     is_test: bool
 
 
 _COLUMNS = (
     "id, key, name, workspace, provider, secrets, unsigned, dataset_id, currency, country, zone, post_policy,"
-    " enabled, is_test"
+    " margin_percent::integer as margin_percent, enabled, is_test"
 )
 
 
@@ -77,12 +79,13 @@ def insert_channel(conn: psycopg.Connection[Any], values: Mapping[str, Any]) -> 
     row = conn.execute(
         """
         insert into channels (key, name, workspace, provider, secrets, unsigned, dataset_id, currency, country, zone,
-                              post_policy, enabled, is_test)
+                              post_policy, margin_percent, enabled, is_test)
         values (%(key)s, %(name)s, %(workspace)s, %(provider)s, %(secrets)s, %(unsigned)s, %(dataset_id)s,
-                %(currency)s, %(country)s, %(zone)s, %(post_policy)s, %(enabled)s, %(is_test)s)
+                %(currency)s, %(country)s, %(zone)s, %(post_policy)s, %(margin_percent)s, %(enabled)s,
+                %(is_test)s)
         returning id
         """,
-        values,
+        {"margin_percent": None, **values},
     ).fetchone()
     assert row is not None
     return int(row[0])
@@ -95,8 +98,8 @@ def update_channel(conn: psycopg.Connection[Any], channel_id: int, values: Mappi
         """
         update channels set name = %(name)s, workspace = %(workspace)s, secrets = %(secrets)s,
                unsigned = %(unsigned)s, dataset_id = %(dataset_id)s, currency = %(currency)s,
-               country = %(country)s, zone = %(zone)s, post_policy = %(post_policy)s, enabled = %(enabled)s,
-               is_test = %(is_test)s, updated_at = now()
+               country = %(country)s, zone = %(zone)s, post_policy = %(post_policy)s,
+               margin_percent = %(margin_percent)s, enabled = %(enabled)s, is_test = %(is_test)s, updated_at = now()
         where id = %(id)s
         """,
         {**values, "id": channel_id},

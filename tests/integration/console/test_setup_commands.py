@@ -410,3 +410,11 @@ def test_how_a_dataset_takes_sales_is_set_and_shown(cli):
 def test_codes_that_limited_data_use_does_not_have_are_refused(cli, wrong):
     cli("datasets", "add", "main", "--meta-id", "1")
     assert "imited" in cli("datasets", "set", "main", "--limited-data-use", wrong, code=2).output
+
+
+def test_a_channels_margin_is_a_whole_percentage_that_can_be_taken_back(cli):
+    cli("channels", "add", "shop", "--provider", "whapi", "--margin", "38")
+    assert cli.json("channels", "list")[0]["margin"] == 38
+    assert "from 0 to 100" in cli("channels", "set", "shop", "--margin", "101", code=2).output
+    cli("channels", "set", "shop", "--margin", "")
+    assert cli.json("channels", "list")[0]["margin"] is None

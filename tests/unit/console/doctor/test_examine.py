@@ -32,6 +32,7 @@ def a_channel(**changes: Any) -> Channel:
     values: dict[str, Any] = {
         "id": 1, "key": "k" * 32, "name": "sales", "workspace": "default", "provider": "whapi", "secrets": b"",
         "unsigned": False, "dataset_id": 1, "currency": None, "country": None, "zone": "UTC", "post_policy": "ignore",
+        "margin_percent": None,
         "enabled": True, "is_test": False,
     }  # fmt: skip
     return Channel(**values | changes)
