@@ -102,6 +102,9 @@ STAYING = {
         "update deliveries set business_key = 'the same' where id = 2",
     ),
     "cause_stands": (f"{SKIPPED} 'scope'", ""),
+    "consent": (f"{SKIPPED} 'consent'", "update contacts set consent = false"),
+    "value_missing": (f"{SKIPPED} 'consent', event_name = 'Purchase'", ""),
+    "unattributed": (f"{SKIPPED} 'unattributed'", "update conversions set touchpoint_id = null"),
 }
 
 

@@ -147,7 +147,8 @@ def test_upkeep_makes_drops_and_deletes_and_says_what(world):
         add_old(conn, 2, messages=0, automatic_events=0)
         conn.execute("update webhooks set finished_at = now() - interval '13 hours' where messages = 0")
         conn.execute(f"drop table {name_of(TODAY + timedelta(days=7))}")
-    assert upkeep.prune(world.runtime) == {
+    done = upkeep.prune(world.runtime)
+    assert {what: count for what, count in done.items() if count} == {
         "days_made": 1,
         "days_dropped": 1,
         "stranded_webhooks_deleted": 1,

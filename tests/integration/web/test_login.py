@@ -9,6 +9,7 @@ from console.team import login as use_case
 from console.team.throttle import TRIES_OF_ACCOUNT, TRIES_OF_NETWORK
 from console.web.app import create_app
 from console.web.runtime import Runtime
+from shared.logs import configure_logs
 from shared.settings import load_settings
 from tests.integration.web.site import PASSWORD
 
@@ -208,6 +209,7 @@ def test_a_changed_password_ends_the_other_sessions_and_renews_this_one(site):
 
 
 def test_no_address_password_or_token_is_logged(site, capfd):
+    configure_logs("console", log_format="json", level="info")
     site.add_user(ANA)
     browser = site.browser()
     log_in(browser, ANA, "hunter2 hunter2")
