@@ -12,12 +12,11 @@ from uuid import UUID
 from flask import Response, abort
 from marshmallow import RAISE, Schema, fields, validate
 
+from console.csv_cells import plain_text
 from shared.db.reports import Slice
 
 Row = TypeVar("Row")
 MOST = 500
-#: A spreadsheet runs what begins like this (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class StrictQuery(Schema):
@@ -108,4 +107,4 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = json.dumps(value) if isinstance(value, dict | list | bool) else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return plain_text(text) if isinstance(value, str) else text

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from console.csv_cells import plain_text
 from console.roi.ads import AdsReport, Row
 from console.roi.measures import UNITS, measures
 
-#: What a spreadsheet takes for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _WHAT = ("currency", "kind", "id", "name", "status", "account", "campaign_name", "ad_set_name", "headline")
 _SPEEDS = ("reply_seconds", "qualify_seconds", "purchase_seconds")
 COLUMNS = (*_WHAT, *UNITS, *_SPEEDS)
@@ -51,4 +50,4 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
 def _cell(name: str, value: Any) -> Any:
     if value is None:
         return ""
-    return f"'{value}" if name in _WHAT and str(value).startswith(_FORMULAS) else value
+    return plain_text(str(value)) if name in _WHAT else value

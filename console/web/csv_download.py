@@ -9,8 +9,7 @@ from typing import Any
 
 from flask import Response, stream_with_context
 
-#: What a spreadsheet takes for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+from console.csv_cells import plain_text
 
 
 def csv_answer(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
@@ -30,8 +29,7 @@ def cell(value: Any) -> str:
         return value.astimezone(UTC).isoformat()
     if isinstance(value, int | float | Decimal):
         return str(value)
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    return plain_text(str(value))
 
 
 def _lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

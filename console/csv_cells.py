@@ -1,0 +1,9 @@
+"""Texts in CSV files: what a spreadsheet would run as a formula is made plain text."""
+
+#: What a spreadsheet takes for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def plain_text(text: str) -> str:
+    """The text as a cell; one that begins like a formula gets an apostrophe before it."""
+    return f"'{text}" if text.startswith(_FORMULAS) else text
