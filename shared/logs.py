@@ -56,9 +56,14 @@ def configure_logs(process: str, *, log_format: str = "auto", level: str = "info
         redact_event,
     ]
     structlog.configure(
-        processors=[*shared_steps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        # The level is the root logger's, not the cached logger's: whoever sets it anew is heard.
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared_steps,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     readable = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from shared.logs import configure_logs
 from tests.integration.web.site import CONSOLE_URL
 
 PAGES = ["/login", "/account/", "/nothing", "/static/console.css", "/healthz"]
@@ -107,6 +108,7 @@ def test_without_postgres_a_page_says_so_and_the_process_is_not_ready(site, post
 
 
 def test_a_defect_is_a_page_with_a_number_and_a_line_without_what_came_in(site, monkeypatch, capfd):
+    configure_logs("console", log_format="json", level="info")
     browser = site.as_role("viewer")
 
     def broken(**kwargs):

@@ -166,6 +166,15 @@ def test_a_foreign_line_hides_its_arguments(lines):
     assert "intake.drain" in line
 
 
+def test_a_logger_that_was_used_already_is_heard_at_the_level_set_later(lines):
+    logger = get_logger("a")
+    logging.getLogger().setLevel("WARNING")
+    logger.info("first")
+    logging.getLogger().setLevel("INFO")
+    logger.info("second")
+    assert [json.loads(line)["event"] for line in lines()] == ["second"]
+
+
 def test_a_terminal_gets_readable_lines_without_control_characters(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
