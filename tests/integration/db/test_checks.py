@@ -27,6 +27,35 @@ BROKEN = {
     "conversion_changes": ["kind = 'other'", "value = -1", "currency = 'brl'", "source = 'other'", "currency = null"],
     "contacts": ["country = 'BRA'"],
     "roi_daily": ["basis = 'other'", "model = 'other'", "class = 'other'"],
+    "ad_accounts": [
+        "lease_until = now()", "sync_since = current_date", "sync_started_at = now()",
+        "credential_id = 1, meta_id = null", "currency = 'brl'", "meta_id = 'act_1'", "report_run_id = 'x'",
+    ],
+    "ad_account_days": ["level = 'other'", "source = 'other'"],
+    "ad_spend_daily": [
+        "level = 'other'", "object_id = ''", "source = 'other'", "currency = 'brl'", "spend = -1", "impressions = -1",
+        "reach = -1", "clicks = -1", "link_clicks = -1", "conversations_started = -1",
+    ],
+    "ad_names": ["level = 'account'"],
+    "erasures": [
+        "step = 'other'", "finished_at = now()", "step = 'done', finished_at = now(), names = 'x'",
+        "contact_ids = '{}'",
+    ],
+    "endpoints": ["name = ''", "url = 'ftp://x'", "events = '{}'", "include = '{email}'", "disabled_at = now()"],
+    "notifications": [
+        "event = 'other'", "state = 'other', next_attempt_at = null", "next_attempt_at = null", "finished_at = now()",
+        "lease_token = gen_random_uuid()", "lease_until = now()",
+    ],
+    "alert_rules": ["threshold = -1"],
+    "alert_routes": ["kind = 'other'"],
+    "alert_notices": ["state = 'other'", "lease_until = now()", "finished_at = now()"],
+    "alerts": ["state = 'other'", "state = 'acknowledged'", "resolved_at = now()"],
+    "users": ["email = 'Ana@example.com'", "totp_confirmed_at = now()"],
+    "memberships": ["role = 'other'"],
+    "one_time_links": [
+        "kind = 'other', email = null, role = null", "role = 'other'", "user_id = 1", "email = null", "role = null",
+    ],
+    "rules": ["enabled = true", "enabled = true, enabled_at = now(), removed_at = now()"],
     "contact_changes": ["kind = 'other'", "source = 'other'"],
     "channels": [
         "key = 'short'", "currency = 'brl'", "currency = 'REAL'", "country = 'BRA'", "post_policy = 'maybe'",
@@ -58,6 +87,26 @@ BROKEN = {
         "state = 'unknown', next_attempt_at = null, unknown_since = now()",
     ],
 }  # fmt: skip
+
+SPEND_ALERTS_AND_TEAM = """
+insert into ad_accounts (name, meta_id) values ('main', '1');
+insert into ad_account_days (account_id, day, level, source) values (1, current_date, 'ad', 'csv');
+insert into ad_spend_daily (account_id, day, level, object_id, currency, spend, source)
+    values (1, current_date, 'ad', '1', 'BRL', 1, 'csv');
+insert into ad_names (account_id, level, object_id, name) values (1, 'ad', '1', 'Spring');
+insert into erasures (workspace, contact_ids, requested_by) values ('default', '{1}', 'test');
+insert into endpoints (workspace, name, url, events, secrets, created_by)
+    values ('default', 'crm', 'https://x', '{delivery.finished}', '', 'test');
+insert into notifications (endpoint_id, event, occurred_at) values (1, 'test', now());
+insert into alert_rules (kind) values ('intake_silent');
+insert into alert_routes (name, kind, target, shown, created_by) values ('ops', 'slack', '', 'x', 'test');
+insert into alert_notices (id, route_id) values (gen_random_uuid(), 1);
+insert into alerts (kind, subject) values ('intake_silent', '');
+insert into users (email) values ('ana@example.com');
+insert into memberships (user_id, workspace, role) values (1, 'default', 'owner');
+insert into one_time_links (hash, kind, email, workspace, role, created_by, expires_at)
+    values ('h', 'invitation', 'eva@example.com', 'default', 'viewer', 'test', now());
+"""
 
 
 @pytest.fixture
@@ -98,6 +147,7 @@ def stocked(conn):
     conn.execute("insert into first_touches (contact_id, touchpoint_id) values (1, 1)")
     conn.execute(f"insert into roi_daily {DAYS}", day_parameters(conn, "default", "UTC", Span(first=TODAY, last=TODAY)))
     conn.execute("insert into rules (workspace, name, definition) values ('default', 'qualified', '{}')")
+    conn.execute(SPEND_ALERTS_AND_TEAM)
     conn.commit()
     return conn
 
