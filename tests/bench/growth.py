@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -113,7 +113,7 @@ INTAKE = f"intake of {_BATCH} webhooks"
 def run(sizes: Sizes) -> Found:
     """Fills a database for each size, then measures them in turns."""
     wanted = sizes.rows or ((20_000, 60_000) if sizes.quick else (1_000_000, 5_000_000))
-    counts = [rows for rows in wanted if rows * _BYTES_EACH < shutil.disk_usage(sizes.folder).free - _KEEP_FREE]
+    counts = that_fit(wanted, shutil.disk_usage(sizes.folder).free - _KEEP_FREE)
     left_out = [rows for rows in wanted if rows not in counts]
     with servers_in(sizes.folder / "servers") as servers:
         databases = {rows: _grow(servers, rows, sizes) for rows in counts}
@@ -147,6 +147,15 @@ def run(sizes: Sizes) -> Found:
         targets=_targets(seconds, blocks, counts),
         units={"database bytes per message": disk[counts[-1]] / counts[-1]},
     )
+
+
+def that_fit(wanted: Sequence[int], free: int) -> list[int]:
+    """The sizes whose databases, which stand side by side, take less than `free` bytes together; the smaller first."""
+    counts: list[int] = []
+    for rows in sorted(wanted):
+        if (sum(counts) + rows) * _BYTES_EACH < free:
+            counts.append(rows)
+    return counts
 
 
 def _grow(servers: Servers, rows: int, sizes: Sizes) -> _Grown:

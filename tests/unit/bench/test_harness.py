@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from tests.bench.growth import that_fit
 from tests.bench.harness import Figure, in_turns, percentile, ratio, short
 from tests.bench.results import Target
 
@@ -46,3 +47,8 @@ def test_numbers_are_written_with_three_digits(value: float, expected: str) -> N
 def test_a_target_is_met_by_its_median(sense: str, reached: float, met: bool) -> None:
     target = Target("rate", sense, 5, Figure(reached, 0, 100, 3))  # type: ignore[arg-type]
     assert target.met is met
+
+
+def test_databases_that_stand_side_by_side_share_the_disk() -> None:
+    assert that_fit([20_000_000, 1_000_000, 5_000_000], 70_000_000_000) == [1_000_000, 5_000_000]
+    assert that_fit([5_000_000], 1_000) == []
