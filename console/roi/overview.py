@@ -64,7 +64,7 @@ def read_overview(conn: psycopg.Connection[Any], asked: Asked) -> Overview:
     ground = read_ground(conn, asked)
     now = [read_part(conn, asked, segment, asked.span, by=("day",), by_day=True) for segment in ground.segments]
     before = [read_part(conn, asked, segment, asked.before) for segment in ground.segments]
-    gaps = _gaps(conn, asked, ground)
+    gaps = gaps_of(conn, asked, ground)
     blocks = [
         _block(
             currency,
@@ -132,13 +132,12 @@ def _block(currency: str, span: Span, now: Sequence[Part], before: Sequence[Part
                 days[day] += one
             else:
                 aside += one
-    every = [span.first + timedelta(days=n) for n in range((span.last - span.first).days + 1)]
     return Block(
         currency=currency,
         total=total(days.values(), currency=currency),
         before=total((_whole(part, currency) for part in before), currency=currency),
         aside=aside,
-        days={day: _with_known_spend(days[day], known=day not in gaps) for day in every},
+        days={day: _with_known_spend(days[day], known=day not in gaps) for day in days_of(span)},
         gaps=gaps,
     )
 
@@ -157,8 +156,13 @@ def _with_known_spend(sums: Sums, *, known: bool) -> Sums:
     return sums if sums.spend is not None else replace(sums, spend=Decimal(0))
 
 
-def _gaps(conn: psycopg.Connection[Any], asked: Asked, ground: Ground) -> list[date]:
+def days_of(span: Span) -> list[date]:
+    """Every day of a span."""
+    return [span.first + timedelta(days=n) for n in range((span.last - span.first).days + 1)]
+
+
+def gaps_of(conn: psycopg.Connection[Any], asked: Asked, ground: Ground) -> list[date]:
+    """The days of the question whose spend is not known of every account asked about."""
     ids = [account for segment in ground.segments for account in segment.account_ids]
-    every = [asked.span.first + timedelta(days=n) for n in range((asked.span.last - asked.span.first).days + 1)]
     known = days_known(conn, ids, asked.span) if ids else set()
-    return [day for day in every if day not in known]
+    return [day for day in days_of(asked.span) if day not in known]

@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from shared.db import claims, contacts, conversions, deliveries, messages, repairs, requests, results, webhooks
+from shared.db import claims, contacts, conversions, deliveries, messages, quality, repairs, requests, results, webhooks
 from shared.ids import uuid7
 from tests.bench.fill import BIG, Places, add_waiting, analyse, fill
 from tests.bench.plans import watched
@@ -165,6 +165,16 @@ def _trace(conn: Conn, places: Places) -> None:
     repairs.resolve_unknown(conn, [777], repairs.Resolution.ACCEPTED)
 
 
+def _quality(conn: Conn, places: Places) -> None:
+    now = datetime.now(UTC)
+    which = quality.Which(workspace="default", since=now - timedelta(days=28), until=now)
+    quality.duplicates_of(conn, which)
+    quality.late_events(conn, which)
+    quality.automatic_overlap(conn, which)
+    # A sample of a thousand is so large a part of this small table that reading all of it would be right.
+    assert quality.phoneless_people(conn, which, newest=20).people == 20
+
+
 HOT: dict[str, Callable[[Conn, Places], None]] = {
     "intake: insert, claim, finish": _intake,
     "intake: after a crash": _crashed,
@@ -179,6 +189,7 @@ HOT: dict[str, Callable[[Conn, Places], None]] = {
     "page: accepted": _page(states=("accepted",), test=False),
     "page: webhooks": _webhook_page,
     "one delivery's way": _trace,
+    "page: data quality": _quality,
 }
 
 
