@@ -65,6 +65,8 @@ class Writer:
     hash_ring: HashRing
     next_ids: dict[str, int]
     until: datetime
+    #: For what is told by the way, so that the story stays the same with it and without.
+    aside: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311
     tables: dict[str, list[Sequence[Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def write(self, chat: Chat) -> None:
@@ -75,10 +77,11 @@ class Writer:
             "contacts", contact, WORKSPACE, stage, since, ["vip"] if len(chat.sales) > 1 else [], chat.shop.country,
             True, chat.at,
         )  # fmt: skip
-        hashed = self.hash_ring.hash("phone", chat.phone)
+        kind, name = ("bsuid", f"{chat.shop.country}.{contact:015}") if self._seldom() else ("phone", chat.phone)
+        hashed = self.hash_ring.hash(kind, name)
         self._add(
-            "contact_identities", contact, WORKSPACE, "phone", hashed.key_id, hashed.digest,
-            self.secret_ring.seal(chat.phone.encode()),
+            "contact_identities", contact, WORKSPACE, kind, hashed.key_id, hashed.digest,
+            self.secret_ring.seal(name.encode()),
         )  # fmt: skip
         for kind, at in (("new", chat.at), ("qualified", chat.qualified_at), ("won", _won_at(chat))):
             if at is not None:
@@ -93,6 +96,8 @@ class Writer:
         self._event(contact, chat.shop, "QualifiedLead", chat.qualified_at, click, touchpoint)
         for sale in chat.sales:
             self._sale(contact, chat.shop, sale, click, touchpoint, chat.days_ago)
+            if self._seldom():
+                self._detected(contact, chat.shop, sale.at, touchpoint)
         if chat.again is not None:
             ad, at = chat.again
             self._click(contact, ad, at, not ad.in_status, None)
@@ -155,18 +160,29 @@ class Writer:
         lost: bool = False,
     ) -> UUID:
         conversion, place = self._uuid(), self.places[shop.channel]
+        # Some sales are entered days later.
+        reported = min(at + timedelta(hours=30), self.until) if sale and self._seldom() else at
         self._add(
             "conversions", conversion, WORKSPACE, contact, place.channel_id, name, at, sale and sale.value,
-            sale and shop.currency, sale and sale.order_id, source, touchpoint, attribution, key, click_hash, True, at,
+            sale and shop.currency, sale and sale.order_id, source, touchpoint, attribution, key, click_hash, True,
+            reported,
         )  # fmt: skip
         clicked = click_hash is not None if has_click_id is None else has_click_id
-        outcome = self._outcome(place, at, attributed=touchpoint is not None, clicked=clicked, lost=lost)
+        outcome = self._outcome(place, reported, attributed=touchpoint is not None, clicked=clicked, lost=lost)
         event_id = event_id_for(place.dataset_meta_id, name, key)
         self._add(
             "deliveries", conversion, place.dataset_id, name, key, event_id, at, sale is not None,
-            outcome["state"], *(outcome.get(column) for column in _OUTCOME), True, at, at,
+            outcome["state"], *(outcome.get(column) for column in _OUTCOME), True, reported, reported,
         )  # fmt: skip
         return conversion
+
+    def _detected(self, contact: int, shop: Shop, at: datetime, touchpoint: int) -> None:
+        """A purchase that Meta found in the chat by itself: kept, and in no total."""
+        self._add(
+            "conversions", UUID(int=self.aside.getrandbits(128), version=4), WORKSPACE, contact,
+            self.places[shop.channel].channel_id, "Purchase", at, None, None, None, "meta_automatic", touchpoint,
+            "detected_by_meta", f"meta:{touchpoint}:{at.isoformat()}", None, True, at,
+        )  # fmt: skip
 
     def _outcome(self, place: Place, at: datetime, *, attributed: bool, clicked: bool, lost: bool) -> Mapping[str, Any]:
         ended = at + timedelta(seconds=self.rng.lognormvariate(0.3, 0.8))
@@ -200,6 +216,9 @@ class Writer:
 
     def _uuid(self) -> UUID:
         return UUID(int=self.rng.getrandbits(128), version=4)
+
+    def _seldom(self) -> bool:
+        return self.aside.random() < 0.07
 
     def _token(self) -> str:
         return hashlib.sha256(self.rng.randbytes(16)).hexdigest()[:32]

@@ -36,6 +36,7 @@ from console.web.keys import keys
 from console.web.links import links
 from console.web.login import login
 from console.web.overview import overview
+from console.web.quality import quality
 from console.web.rules import rules
 from console.web.runtime import Runtime
 from console.web.setup import setup
@@ -44,7 +45,7 @@ from console.web.webhooks import webhooks
 
 #: Pages, in no order: what is shown where is in navigation.py.
 BLUEPRINTS = (
-    health, home, login, links, account, team, keys, audit, overview, ads,
+    health, home, login, links, account, team, keys, audit, overview, ads, quality,
     deliveries, repairs, webhooks, setup, datasets, rules, accounts, contacts, alerts,
 )  # fmt: skip
 

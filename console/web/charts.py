@@ -23,8 +23,9 @@ TREND: dict[str, Style] = {
     "revenue": (4, "money", "line"),
 }
 QUALITY: dict[str, Style] = {"capture_rate": (1, "rate", "line"), "click_id_coverage": (3, "rate", "line")}
-#: Columns of the table below the trend.
+#: Columns of the tables below them.
 TREND_COLUMNS = ("spend", "conversations", "leads", "qualified", "purchases", "revenue")
+QUALITY_COLUMNS = ("conversations_reported", "conversations", "with_click_id", "capture_rate", "click_id_coverage")
 
 
 def chart(days: Iterable[tuple[date, Sums]], styles: dict[str, Style], currency: str, gaps: Sequence[date]) -> str:
