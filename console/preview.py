@@ -21,11 +21,12 @@ from shared.db.results import DeliveryRow, deliveries_named
 from shared.db.traces import AttemptRow, Trace, find_trace
 from shared.domain.deliveries import State, is_aged
 from shared.domain.reasons import explain
+from shared.domain.sentences import sentence
 
 #: For these, what went out is the answer; the others would be built anew.
 _WENT_OUT = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.SENDING)
 _SOME_HASH = "0" * 64
-_FINE = "It passes every check that is made before sending."
+_FINE = sentence("It passes every check that is made before sending.")
 
 
 def preview(conn: psycopg.Connection[Any], reference: str) -> dict[str, Any]:

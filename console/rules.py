@@ -56,7 +56,7 @@ def add_rule(conn: psycopg.Connection[Any], values: Mapping[str, Any], *, actor:
     )
     rule = rule_named(conn, said["name"], workspace)
     detail = {"rule": described(rule)}
-    audit.record(conn, actor=actor, action="rule.add", subject=_subject(rule), detail=detail)
+    audit.record(conn, actor=actor, action="rule.add", subject=_subject(rule), workspace=rule.workspace, detail=detail)
     return Saved(rule, {}, checked.warnings)
 
 
@@ -95,7 +95,9 @@ def change_rule(
         actor=actor,
     )
     detail = {"changes": {field: list(pair) for field, pair in differing.items()}}
-    audit.record(conn, actor=actor, action="rule.change", subject=_subject(rule), detail=detail)
+    audit.record(
+        conn, actor=actor, action="rule.change", subject=_subject(rule), workspace=rule.workspace, detail=detail
+    )
     return Saved(rule_named(conn, wanted["name"], workspace), differing, checked.warnings)
 
 
@@ -103,7 +105,14 @@ def remove(conn: psycopg.Connection[Any], name: str, *, actor: str, workspace: s
     """Removes a rule; what it made stays, and its name is free again. Raises NotFoundError."""
     rule = rule_named(conn, name, workspace)
     remove_rule(conn, rule.id)
-    audit.record(conn, actor=actor, action="rule.remove", subject=_subject(rule), detail={"rule": described(rule)})
+    audit.record(
+        conn,
+        actor=actor,
+        action="rule.remove",
+        subject=_subject(rule),
+        workspace=rule.workspace,
+        detail={"rule": described(rule)},
+    )
     return rule
 
 

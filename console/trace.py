@@ -15,31 +15,36 @@ from shared.db.datasets import dataset_by_name
 from shared.db.results import DeliveryRow, day_dropped_at, webhook_by_id
 from shared.db.traces import AttemptRow, Identity, MessageRow, TouchpointRow, Trace, find_trace
 from shared.domain.reasons import Reason, explain
+from shared.domain.sentences import sentence
 from shared.logs import redact_text
 
-_NOTHING = "Nothing: this is as it should be."
+_NOTHING = sentence("Nothing: this is as it should be.")
 _STATES: Mapping[str, Reason] = {
-    "accepted": Reason(words="Meta has accepted the event.", next_step="Nothing: it is done."),
-    "pending": Reason(words="The event waits to be sent.", next_step="Nothing: it is sent when it is due."),
-    "sending": Reason(words="The event is being sent right now.", next_step="Nothing: look again in a minute."),
+    "accepted": Reason(words=sentence("Meta has accepted the event."), next_step=sentence("Nothing: it is done.")),
+    "pending": Reason(
+        words=sentence("The event waits to be sent."), next_step=sentence("Nothing: it is sent when it is due.")
+    ),
+    "sending": Reason(
+        words=sentence("The event is being sent right now."), next_step=sentence("Nothing: look again in a minute.")
+    ),
 }
 _MESSAGES: Mapping[str, Reason] = {
     "organic": Reason(
-        words="The contact wrote on their own: the message names no ad. Such messages are never reported.",
+        words=sentence("The contact wrote on their own: the message names no ad. Such messages are never reported."),
         next_step=_NOTHING,
     ),
     "post": Reason(
-        words="The message came from the button of an organic post, which is not an ad.",
-        next_step="Nothing, unless these should be reported: ctwa channels set NAME --posts send",
+        words=sentence("The message came from the button of an organic post, which is not an ad."),
+        next_step=sentence("Nothing, unless these should be reported: ctwa channels set NAME --posts send"),
     ),
 }
 _NO_DATASET = Reason(
-    words="The channel had no dataset when the message came, so there was nowhere to send the event.",
-    next_step="Give it one: ctwa channels set NAME --dataset DATASET. It holds for messages to come.",
+    words=sentence("The channel had no dataset when the message came, so there was nowhere to send the event."),
+    next_step=sentence("Give it one: ctwa channels set NAME --dataset DATASET. It holds for messages to come."),
 )
 _NOT_YET = Reason(
-    words="No conversion was made of this message.",
-    next_step="Nothing, if the same click was reported by another message.",
+    words=sentence("No conversion was made of this message."),
+    next_step=sentence("Nothing, if the same click was reported by another message."),
 )
 
 
@@ -85,11 +90,15 @@ def explain_delivery(conn: psycopg.Connection[Any], delivery: DeliveryRow) -> Re
         dataset = dataset_by_name(conn, delivery.dataset)
         pause = explained_pause(dataset) if dataset else None
         if pause:
-            return Reason(words=f"The dataset is paused: {pause['words']}", next_step=pause["next_step"])
+            return Reason(
+                words=sentence("The dataset is paused: {words}", words=pause["words"]), next_step=pause["next_step"]
+            )
         if delivery.dry_run_at:
             return Reason(
-                words="Dry run: the event was built and checked, and not sent.",
-                next_step=f"Send it and all others: ctwa datasets set {delivery.dataset} --sending on",
+                words=sentence("Dry run: the event was built and checked, and not sent."),
+                next_step=sentence(
+                    "Send it and all others: ctwa datasets set {name} --sending on", name=delivery.dataset
+                ),
             )
     if delivery.reason and delivery.state != "accepted":
         return explain(delivery.reason)

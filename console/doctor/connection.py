@@ -7,6 +7,7 @@ from console.doctor.findings import ChannelFacts, Check, Finding, Proof, Severit
 from console.setup.channels import secret_problems
 from shared.db.health import ChannelTraffic
 from shared.domain.reasons import explain
+from shared.domain.sentences import Sentence, sentence, together
 from shared.providers.base import Provider, Request, Secrets
 from shared.providers.reasons import IGNORED
 
@@ -38,26 +39,26 @@ def proof_of(provider: Provider, unsigned: bool, held: Sequence[Secrets]) -> Pro
 def _proof(facts: ChannelFacts) -> Iterator[Finding]:
     name = facts.channel.name
     severity, words, next_step = {
-        Proof.SET: (Severity.OK, "Its secret is set, and a webhook signed with it is taken.", None),
+        Proof.SET: (Severity.OK, sentence("Its secret is set, and a webhook signed with it is taken."), None),
         Proof.ROTATING: (
             Severity.OK,
-            "It has a new and a previous secret; both are taken.",
-            f"Once the provider uses the new one: ctwa channels rotate {name} --finish",
+            sentence("It has a new and a previous secret; both are taken."),
+            sentence("Once the provider uses the new one: ctwa channels rotate {name} --finish", name=name),
         ),
         Proof.UNSIGNED: (
             Severity.WARN,
-            "Nothing authenticates its webhooks: whoever learns the URL can post leads.",
-            f"Give it a secret (ctwa channels set {name} --signed) and enter it at the provider.",
+            sentence("Nothing authenticates its webhooks: whoever learns the URL can post leads."),
+            sentence("Give it a secret (ctwa channels set {name} --signed) and enter it at the provider.", name=name),
         ),
         Proof.MISSING: (
             Severity.FAIL,
-            "Its secret is missing or can't be used, so every webhook is refused.",
-            f"Set it: ctwa channels set {name} --secret-file FIELD=FILE",
+            sentence("Its secret is missing or can't be used, so every webhook is refused."),
+            sentence("Set it: ctwa channels set {name} --secret-file FIELD=FILE", name=name),
         ),
         Proof.UNREADABLE: (
             Severity.FAIL,
-            "Its secrets were sealed with a key that this process doesn't have, so every webhook is refused.",
-            "Put the old key back into SECRET_KEYS and restart the receiver.",
+            sentence("Its secrets were sealed with a key that this process doesn't have, so every webhook is refused."),
+            sentence("Put the old key back into SECRET_KEYS and restart the receiver."),
         ),
     }[facts.proof]
     yield Finding(check="secret", severity=severity, words=words, next_step=next_step)
@@ -69,23 +70,34 @@ def _arrivals(facts: ChannelFacts) -> Iterator[Finding]:
         yield Finding(
             check="arrivals",
             severity=Severity.WARN,
-            words="No webhook has come yet.",
-            next_step=f"Enter the URL {facts.url} at the provider, then try: ctwa send-sample --channel"
-            f" {facts.channel.name}",
-            where=hints.where,
+            words=sentence("No webhook has come yet."),
+            next_step=sentence(
+                "Enter the URL {url} at the provider, then try: ctwa send-sample --channel {name}",
+                url=facts.url,
+                name=facts.channel.name,
+            ),
+            where=sentence(hints.where),
         )
     elif traffic.seconds_ago is None or traffic.seconds_ago > SILENT_SECONDS:
-        kept = "None is kept any more" if traffic.seconds_ago is None else f"The last one is {_age(traffic)} old"
+        kept = (
+            sentence("None is kept any more.")
+            if traffic.seconds_ago is None
+            else sentence("The last one is {age} old.", age=_age(traffic))
+        )
         yield Finding(
             check="arrivals",
             severity=Severity.WARN,
-            words=f"It used to receive webhooks, and for more than a day none has come. {kept}.",
-            next_step="Look whether the number is still connected, the webhook is still switched on, and the receiver"
-            " can be reached from outside.",
-            where=hints.where,
+            words=together(sentence("It used to receive webhooks, and for more than a day none has come."), kept),
+            next_step=sentence(
+                "Look whether the number is still connected, the webhook is still switched on, and the receiver can be"
+                " reached from outside."
+            ),
+            where=sentence(hints.where),
         )
     else:
-        words = f"The last webhook came {_age(traffic)} ago; {traffic.webhooks} in the last day."
+        words = sentence(
+            "The last webhook came {age} ago; {count} in the last day.", age=_age(traffic), count=traffic.webhooks
+        )
         yield Finding(check="arrivals", severity=Severity.OK, words=words)
 
 
@@ -95,32 +107,48 @@ def _subscription(facts: ChannelFacts) -> Iterator[Finding]:
     if traffic.read < ENOUGH_WEBHOOKS or traffic.messages:
         return
     most = sorted(traffic.ignored.items(), key=lambda item: -item[1])[:3]
-    held = "; ".join(f"{count} {reason} ({IGNORED.get(reason, '?').rstrip('.')})" for reason, count in most)
+    held = [_counted(count, reason, IGNORED.get(reason, "?")) for reason, count in most]
     foreign = sum(traffic.ignored.get(reason, 0) for reason in _FOREIGN) * 2 >= traffic.read
-    words = f"{traffic.read} webhooks were read in the last day and held no message from a person: {held or 'nothing'}."
+    words = sentence(
+        "{count} webhooks were read in the last day and held no message from a person.", count=traffic.read
+    )
+    if most:
+        words = together(words, sentence("They held:"), *held)
     if foreign:
-        next_step = (
-            f"They don't look like {facts.provider.title}'s. Is this channel's provider right, and does only this"
-            f" provider post to its URL? See one: ctwa webhooks --channel {facts.channel.name}"
+        next_step = sentence(
+            "They don't look like {provider}'s. Is this channel's provider right, and does only this provider post to"
+            " its URL? See one: ctwa webhooks --channel {name}",
+            provider=facts.provider.title,
+            name=facts.channel.name,
         )
     else:
-        next_step = f"The subscription is probably wrong. {facts.hints.subscribe}"
+        next_step = together(sentence("The subscription is probably wrong."), sentence(facts.hints.subscribe))
     # A number that only sends campaigns may go a day without an answer.
     severity = Severity.WARN if traffic.had_messages else Severity.FAIL
-    yield Finding(check="subscription", severity=severity, words=words, next_step=next_step, where=facts.hints.where)
+    yield Finding(
+        check="subscription", severity=severity, words=words, next_step=next_step, where=sentence(facts.hints.where)
+    )
 
 
 def _rejected(facts: ChannelFacts) -> Iterator[Finding]:
     if not facts.traffic.rejected:
         return
-    reasons = "; ".join(f"{count} {code} ({explain(code).words})" for code, count in facts.traffic.rejected.items())
+    held = [_counted(count, code, explain(code).words) for code, count in facts.traffic.rejected.items()]
     first = explain(max(facts.traffic.rejected, key=lambda code: facts.traffic.rejected[code]))
     yield Finding(
         check="rejected",
         severity=Severity.WARN,
-        words=f"{sum(facts.traffic.rejected.values())} webhooks of the last 7 days could not be read: {reasons}",
-        next_step=f"{first.next_step} They are kept: ctwa webhooks --state rejected --channel {facts.channel.name}",
-        where=facts.hints.where,
+        words=together(
+            sentence(
+                "{count} webhooks of the last 7 days could not be read:", count=sum(facts.traffic.rejected.values())
+            ),
+            *held,
+        ),
+        next_step=together(
+            first.next_step,
+            sentence("They are kept: ctwa webhooks --state rejected --channel {name}", name=facts.channel.name),
+        ),
+        where=sentence(facts.hints.where),
     )
 
 
@@ -130,17 +158,23 @@ def _twice(facts: ChannelFacts) -> Iterator[Finding]:
     new = facts.traffic.messages - known
     if facts.traffic.messages < ENOUGH_FOR_TWICE or not new or known < TWICE * new:
         return
-    words = f"Of {facts.traffic.messages} messages of the last day, {known} were known already: each comes twice."
+    words = sentence(
+        "Of {count} messages of the last day, {known} were known already: each comes twice.",
+        count=facts.traffic.messages,
+        known=known,
+    )
     if facts.hints.twice_is_usual:
-        words += " With this provider that is usual, and each counts once."
+        words = together(words, sentence("With this provider that is usual, and each counts once."))
         yield Finding(check="twice", severity=Severity.OK, words=words)
         return
     yield Finding(
         check="twice",
         severity=Severity.WARN,
-        words=words + " Each counts once, but one copy may be late, and half of the work is for nothing.",
-        next_step=f"{facts.hints.twice} (Webhooks that you replayed count as known too.)",
-        where=facts.hints.where,
+        words=together(
+            words, sentence("Each counts once, but one copy may be late, and half of the work is for nothing.")
+        ),
+        next_step=together(sentence(facts.hints.twice), sentence("(Webhooks that you replayed count as known too.)")),
+        where=sentence(facts.hints.where),
     )
 
 
@@ -168,6 +202,10 @@ def unknown_refusals(why: str) -> Finding:
     words = f"How many requests were refused is not known: {why} Nothing is stored of a refused request."
     step = "Read the receiver's metrics: --metrics URL"
     return Finding(check="refused", severity=Severity.OK, words=words, next_step=step)
+
+
+def _counted(count: int, code: str, words: str) -> Sentence:
+    return Sentence.of("{count} × {code}: {words}", {"count": count, "code": code, "words": sentence(words)})
 
 
 def _age(traffic: ChannelTraffic) -> str:

@@ -8,6 +8,7 @@ from console.api.app import MOUNT, create_api
 from console.web import (
     access,
     assets,
+    audit_words,
     cookies,
     delivery_words,
     errors,
@@ -17,6 +18,7 @@ from console.web import (
     language,
     navigation,
     requests,
+    said,
     security,
     words,
 )
@@ -69,6 +71,8 @@ def create_app(runtime: Runtime) -> Flask:
     kpis.install(app)
     figure_filters.install(app)
     words.install(app)
+    said.install(app)
+    audit_words.install(app)
     delivery_words.install(app)
     navigation.install(app)
     assets.install(app)

@@ -11,10 +11,12 @@ from flask_babel import gettext, ngettext
 from console.alerts import described
 from console.setup.datasets import explained_pause
 from console.web.access import membership, person
+from console.web.said import said
 from shared.db.alerts import list_alerts
 from shared.db.channels import Channel
 from shared.db.datasets import all_datasets
 from shared.db.delivery_card import DeliveryCard
+from shared.domain.sentences import together
 
 _ALERTS = 20
 #: Alerts of what is told here from the rows themselves.
@@ -38,7 +40,7 @@ def attention(conn: psycopg.Connection[Any], channels: Sequence[Channel], card: 
         Need(
             kind="error",
             title=gettext("Dataset %(name)s is paused", name=dataset.name),
-            text=f"{pause['words']} {pause['next_step']}",
+            text=said(together(pause["words"], pause["next_step"])),
             href=link("setup.page"),
         )
         for dataset in all_datasets(conn)
@@ -68,8 +70,8 @@ def attention(conn: psycopg.Connection[Any], channels: Sequence[Channel], card: 
             found.append(
                 Need(
                     kind="warning",
-                    title=told["title"],
-                    text=f"{told['words']} {told['next_step']}",
+                    title=said(told["title"]),
+                    text=said(together(told["words"], told["next_step"])),
                     href=link("alerts.page"),
                 )
             )

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 from flask_babel import lazy_gettext
 
+from console.web.said import said
 from console.web.words import duration
 from shared.domain.deliveries import State
 from shared.domain.reasons import explain
@@ -49,7 +50,7 @@ def install(app: Flask) -> None:
         webhook_state_kind=lambda state: _of(WEBHOOK_STATES, state)[1],
         source_words=lambda source: SOURCES.get(source, source),
         outcome_kind=lambda outcome: _OUTCOMES.get(outcome or "", "info"),
-        reason_words=lambda code: explain(code).words if code else "",
+        reason_words=lambda code: said(explain(code).words) if code else "",
         pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         lasting=lambda seconds: "–" if seconds is None else duration(timedelta(seconds=seconds)),
         sentence=lambda text: str(text)[:1].upper() + str(text)[1:],

@@ -17,7 +17,6 @@ from console.web.charts import TREND, TREND_COLUMNS, chart, day_rows
 from console.web.figure_filters import read_filters
 from console.web.runtime import database
 from shared.db.delivery_card import read_delivery_card
-from shared.domain.reasons import explain
 from shared.domain.roi import Ratio
 
 overview = Blueprint("overview", __name__, url_prefix="/w/<int:workspace_id>/overview")
@@ -99,7 +98,6 @@ def page() -> ResponseReturnValue:
         blocks=[_shown(block) for block in found.blocks],
         card=card,
         card_states=[(label, card.of(*states, retried=again), states[0], kind) for label, states, again, kind in CARD],
-        reason_words=lambda code: explain(code).words,
         link=link,
         needs=needs,
         tiles=TILES,

@@ -15,6 +15,7 @@ from shared.capi.verdicts import meaning_of
 from shared.domain.alert_facts import AccountFacts, DatasetFacts, Facts
 from shared.domain.deliveries import EXPIRES_AFTER
 from shared.domain.reasons import PAUSES, explain
+from shared.domain.sentences import Sentence, sentence
 
 #: Pauses that end by themselves, and so often that one is no news.
 _PASSING = frozenset({"throttle", "meta_down"})
@@ -95,19 +96,23 @@ def in_words(kind: str, subject: str, detail: Mapping[str, Any]) -> str:
     known = KINDS.get(kind)
     if known is None:
         return f"{kind} ({subject})."
-    return known.words.format_map(_Blanks({"name": subject.partition(":")[2] or subject, **detail}))
+    values = {"name": subject.partition(":")[2] or subject, **detail}
+    if reason := detail.get("reason"):
+        values["words"] = explain(str(reason)).words
+    if detail.get("since") == _EVER:
+        values["since"] = sentence("ever")
+    return Sentence.of(known.words, values)
 
 
 def next_step(kind: str, detail: Mapping[str, Any]) -> str:
     """What to do about an alert: the reason's own step where it has a reason, else the kind's."""
     if reason := detail.get("reason"):
         return explain(str(reason)).next_step
-    return KINDS[kind].next_step if kind in KINDS else "Update to the version that knows it."
+    return KINDS[kind].next_step if kind in KINDS else sentence("Update to the version that knows it.")
 
 
-class _Blanks(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        return "?"
+#: Where there was never a message.
+_EVER = "ever"
 
 
 def _failed(facts: Facts, threshold: float) -> Iterable[Finding]:
@@ -251,7 +256,7 @@ def _currency(facts: Facts, threshold: float) -> Iterable[Finding]:
 def _spend_without_conversations(facts: Facts, threshold: float) -> Iterable[Finding]:
     for one in facts.accounts:
         if one.spends and (one.last_ad_at is None or facts.now - one.last_ad_at > timedelta(hours=threshold)):
-            yield _of_account(one, since=_age(facts.now, one.last_ad_at) if one.last_ad_at else "ever")
+            yield _of_account(one, since=_age(facts.now, one.last_ad_at) if one.last_ad_at else _EVER)
 
 
 def _capture_rate(facts: Facts, threshold: float) -> Iterable[Finding]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from shared.capi import verdicts
 from shared.capi.verdicts import Meaning
+from shared.domain.sentences import sentence
 from shared.providers.reasons import UNPARSABLE
 
 
@@ -22,11 +23,11 @@ class Reason:
 
 
 def _reason(words: str, next_step: str) -> Reason:
-    return Reason(words=words, next_step=next_step)
+    return Reason(words=sentence(words), next_step=sentence(next_step))
 
 
 def _of(meaning: Meaning) -> Reason:
-    return Reason(words=meaning.words, next_step=meaning.next_step)
+    return _reason(meaning.words, meaning.next_step)
 
 
 _NOTHING = "Nothing: this is as it should be."
@@ -219,9 +220,9 @@ WEBHOOKS: Mapping[str, Reason] = MappingProxyType(
 )
 """Why a webhook is rejected: mostly, that no provider's parser can read its body."""
 
-_OTHER_SIDE = "If it lasts, ask whoever runs the other side; it is tried again by itself."
+OTHER_SIDE = "If it lasts, ask whoever runs the other side; it is tried again by itself."
 
-_ANSWERED = {
+ANSWERED = {
     "3": "Give the address it redirects to: redirects are not followed.",
     "4": "Check the address, and that the other side takes this kind of message.",
 }
@@ -241,12 +242,12 @@ OUTBOUND: Mapping[str, Reason] = MappingProxyType(
             "Use a public address, or say expressly that this one may be private (--allow-private).",
         ),
         "name_unknown": _reason("The address's name can't be resolved.", "Check its spelling and this host's DNS."),
-        "connection_failed": _reason("No connection came about.", _OTHER_SIDE),
+        "connection_failed": _reason("No connection came about.", OTHER_SIDE),
         "tls_failed": _reason(
             "The other side's certificate is not valid for its name.", "Renew the certificate, or correct the name."
         ),
-        "timed_out": _reason("The other side did not answer within 10 seconds.", _OTHER_SIDE),
-        "no_reply": _reason("The connection was cut before an answer came.", _OTHER_SIDE),
+        "timed_out": _reason("The other side did not answer within 10 seconds.", OTHER_SIDE),
+        "no_reply": _reason("The connection was cut before an answer came.", OTHER_SIDE),
         "smtp_not_set": _reason("There is no mail server to send by.", "Set SMTP_URL and MAIL_FROM for the workers."),
         "smtp_login_refused": _reason("The mail server refuses the user or password.", "Correct SMTP_URL."),
         "smtp_refused": _reason(
@@ -465,6 +466,9 @@ TABLES: tuple[Mapping[str, Reason], ...] = (
 REASONS: Mapping[str, Reason] = MappingProxyType({code: reason for table in TABLES for code, reason in table.items()})
 
 
+UNKNOWN = _reason("This code is not known to this version.", "Report it with the version in use.")
+
+
 def explain(code: str) -> Reason:
     """The words and next step for any stored code; an unheard-of code gets an answer that says so."""
     if reason := REASONS.get(code):
@@ -474,5 +478,6 @@ def explain(code: str) -> Reason:
         unlisted = verdicts.OTHER_100 if number == 100 else verdicts.OTHER_4XX
         return _of(verdicts.meaning_of(number, subcode) or unlisted)
     if match := re.fullmatch(r"answered_([0-9]{3})", code):
-        return _reason(f"The other side answered {match[1]} instead of 2xx.", _ANSWERED.get(match[1][0], _OTHER_SIDE))
-    return _reason("This code is not known to this version.", "Report it with the version in use.")
+        words = sentence("The other side answered {status} instead of 2xx.", status=match[1])
+        return _reason(words, ANSWERED.get(match[1][0], OTHER_SIDE))
+    return UNKNOWN

@@ -29,3 +29,11 @@ def test_a_chosen_language_wins_and_goes_with_the_person(site):
     refused = browser.post("/account/password", {"current": "wrong", "password": "x"})
     assert "La contraseña actual no es correcta." in browser.get(refused.headers["Location"], headers=asks).text
     assert browser.post("/language", {"language": "xx"}).status_code == 400
+
+
+def test_reasons_alerts_and_the_audit_log_come_in_the_page_s_language(site):
+    site.execute("insert into audit_log (actor, action, subject, workspace) values ('x', 'rule.add', 'y', 'default')")
+    owner = site.as_role("owner")
+    asks = {"Accept-Language": "pt-BR"}
+    assert "Adicionou uma regra" in owner.get(site.path("audit/"), headers=asks).text
+    assert "Eventos recusados, em 15 minutos" in owner.get(site.path("alerts/thresholds"), headers=asks).text

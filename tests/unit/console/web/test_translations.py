@@ -3,12 +3,18 @@
 import re
 
 import pytest
+from flask import Flask
+from flask_babel import Babel
 
-from console.web.language import FOLDER, LANGUAGES, catalogs, translations
+from console.web.language import FOLDER, LANGUAGES, _Domain, catalogs, translations
+from console.web.said import said
+from shared.domain.alerts import in_words
+from shared.domain.reasons import explain
+from shared.domain.sentences import sentence, together
 from tests.unit.console.web.messages import messages
 
 OTHERS = sorted(set(LANGUAGES) - {"en"})
-_PLACE = re.compile(r"%\(\w+\)s|`[^`]*`")
+_PLACE = re.compile(r"%\(\w+\)s|`[^`]*`|\{[^}]*\}|\bctwa [a-z-]+(?: [a-z-]+)?|--[a-z-]+")
 
 
 def texts(message):
@@ -44,3 +50,17 @@ def test_a_language_has_a_folder_and_a_folder_a_language():
 def test_a_page_reads_what_the_files_say(locale, text):
     assert translations(locale).gettext("Log in") == text
     assert translations(locale).gettext("no such message") == "no such message"
+
+
+def test_a_sentence_is_said_with_its_values_in_the_language_of_the_page():
+    app = Flask(__name__)
+    Babel(app, locale_selector=lambda: "es").domain_instance = _Domain()
+    finding = sentence("Dataset {name} is paused: {words}", name="Team", words=explain("token").words)
+    with app.test_request_context():
+        assert said(finding) == "El conjunto de datos Team está en pausa: Meta no acepta el token."
+        assert said(together(finding, explain("answered_503").words)).endswith("respondió 503 en lugar de 2xx.")
+        assert said(in_words("dataset_paused", "dataset:Team", {"reason": "by_hand"})).endswith(
+            "está en pausa: Alguien pausó este conjunto de datos."
+        )
+        assert said("nothing of ours") == "nothing of ours"
+        assert said(None) == ""
