@@ -9,9 +9,8 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
-from shared.capi.payload import exact_json
+from shared.db.recordset import as_recordset
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -44,17 +43,6 @@ class NewConversion:
     message_id: int | None = None
     due_after: timedelta | None = None
 
-    def row(self) -> dict[str, Any]:
-        """The values by column."""
-        return {
-            **self.__dict__,
-            "flags": list(self.flags),
-            "contents": None
-            if self.contents is None
-            else Jsonb([dict(item) for item in self.contents], dumps=exact_json),
-            "custom_data": None if self.custom_data is None else Jsonb(dict(self.custom_data), dumps=exact_json),
-        }
-
 
 _COLUMNS = (
     "id, workspace, contact_id, channel_id, event_name, occurred_at, value, currency, order_id, source, touchpoint_id,"
@@ -62,8 +50,7 @@ _COLUMNS = (
     " submission_id, rule_id, rule_version, message_id, due_after"
 )
 _INSERT = f"""
-insert into conversions ({_COLUMNS})
-values ({", ".join(f"%({name.strip()})s" for name in _COLUMNS.split(","))})
+insert into conversions ({_COLUMNS}) select {_COLUMNS} from jsonb_populate_recordset(null::conversions, %s)
 on conflict do nothing
 returning id
 """
@@ -75,12 +62,8 @@ def insert_conversions(conn: psycopg.Connection[Any], conversions: Sequence[NewC
         return set()
     # Sorted, so that two workers with the same click wait for each other instead of deadlocking.
     ordered = sorted(conversions, key=lambda one: (one.workspace, one.event_name, one.business_key))
-    stored: set[UUID] = set()
-    with conn.cursor() as cursor:
-        cursor.executemany(_INSERT, [conversion.row() for conversion in ordered], returning=True)
-        for result in cursor.results():
-            stored.update(row[0] for row in result.fetchall())
-    return stored
+    rows = conn.execute(_INSERT, [as_recordset(conversion.__dict__ for conversion in ordered)]).fetchall()
+    return {conversion_id for (conversion_id,) in rows}
 
 
 def complete_with_clicks(conn: psycopg.Connection[Any], clicks: Mapping[int, str]) -> set[int]:
@@ -189,7 +172,15 @@ def has_twin(conn: psycopg.Connection[Any], conversion: NewConversion, contact_i
               and value = %(value)s and currency = %(currency)s and source <> %(source)s and id <> %(id)s
               and occurred_at between %(occurred_at)s - interval '24 hours' and %(occurred_at)s + interval '24 hours')
         """,
-        {**conversion.row(), "contacts": list(contact_ids)},
+        {
+            "contacts": list(contact_ids),
+            "event_name": conversion.event_name,
+            "value": conversion.value,
+            "currency": conversion.currency,
+            "source": conversion.source,
+            "id": conversion.id,
+            "occurred_at": conversion.occurred_at,
+        },
     ).fetchone()
     return bool(row and row[0])
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from shared.db.recordset import as_recordset
 from shared.db.webhooks import Backlog
 from shared.domain.regions import RESTRICTED
 
@@ -85,20 +86,20 @@ def _insert_each(conn: psycopg.Connection[Any], rows: Sequence[dict[str, Any]]) 
     """Inserts what stands against nothing that is there; the rows that were not taken."""
     if not rows:
         return []
-    with conn.cursor() as cursor:
-        cursor.executemany(_INSERT, rows, returning=True)
-        return [row for row, result in zip(rows, cursor.results(), strict=True) if result.fetchone() is None]
+    records = as_recordset({**row, "next_attempt_at": row["due_at"]} for row in rows)
+    taken = set(conn.execute(_INSERT, [records]).fetchall())
+    return [row for row in rows if (row["conversion_id"], row["dataset_id"]) not in taken]
 
 
 _INSERT = """
 insert into deliveries (conversion_id, dataset_id, event_name, business_key, event_id, event_time, has_value, state,
                         reason, batch_cap, is_test, next_attempt_at, finished_at)
-values (%(conversion_id)s, %(dataset_id)s, %(event_name)s, %(business_key)s, %(event_id)s, %(event_time)s,
-        %(has_value)s, %(state)s, %(reason)s, %(batch_cap)s, %(is_test)s,
-        case when %(state)s = 'pending' then greatest(now(), %(due_at)s::timestamptz) end,
-        case when %(state)s in ('skipped', 'expired', 'rejected') then now() end)
+select conversion_id, dataset_id, event_name, business_key, event_id, event_time, has_value, state, reason, batch_cap,
+       is_test, case when state = 'pending' then greatest(now(), next_attempt_at) end,
+       case when state in ('skipped', 'expired', 'rejected') then now() end
+from jsonb_populate_recordset(null::deliveries, %s)
 on conflict do nothing
-returning id
+returning conversion_id, dataset_id
 """
 
 

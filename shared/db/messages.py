@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 
+from shared.db.recordset import as_recordset
 from shared.domain.messages import LEAST_TO_MOST
 
 #: A provider's message id is unique within its channel only.
@@ -177,15 +178,15 @@ _TOUCHPOINT = """
 insert into touchpoints as t (message_id, contact_id, channel_id, class, click_id, click_hash, ad_id, source_type,
                               source_url, source_app, headline, body, media_type, media_url, conversion_token, flags,
                               occurred_at, is_test)
-values (%(message_id)s, %(contact_id)s, %(channel_id)s, %(message_class)s, %(click_id)s, %(click_hash)s, %(ad_id)s,
-        %(source_type)s, %(source_url)s, %(source_app)s, %(headline)s, %(body)s, %(media_type)s, %(media_url)s,
-        %(conversion_token)s, %(flags)s, %(occurred_at)s, %(is_test)s)
+select message_id, contact_id, channel_id, class, click_id, click_hash, ad_id, source_type, source_url, source_app,
+       headline, body, media_type, media_url, conversion_token, flags, occurred_at, is_test
+from jsonb_populate_recordset(null::touchpoints, %s)
 on conflict (message_id) do update set
     class = excluded.class, click_id = excluded.click_id, click_hash = excluded.click_hash,
     ad_id = coalesce(t.ad_id, excluded.ad_id),
     conversion_token = coalesce(t.conversion_token, excluded.conversion_token)
 where t.click_id is null
-returning t.id
+returning t.message_id, t.id
 """
 
 
@@ -193,14 +194,8 @@ def insert_touchpoints(conn: psycopg.Connection[Any], touchpoints: Sequence[NewT
     """Stores touchpoints, or completes one with a click id that came later; touchpoint id by message row id."""
     if not touchpoints:
         return {}
-    found: dict[int, int] = {}
-    with conn.cursor() as cursor:
-        cursor.executemany(_TOUCHPOINT, [touchpoint.__dict__ for touchpoint in touchpoints], returning=True)
-        for touchpoint, result in zip(touchpoints, cursor.results(), strict=True):
-            row = result.fetchone()
-            if row is not None:
-                found[touchpoint.message_id] = int(row[0])
-    return found
+    rows = [{**touchpoint.__dict__, "class": touchpoint.message_class} for touchpoint in touchpoints]
+    return dict(conn.execute(_TOUCHPOINT, [as_recordset(rows)]).fetchall())
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """The `submissions` table: what became of each item that was reported; and whose reports they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
+
+from shared.db.recordset import as_recordset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +42,16 @@ def insert_submissions(conn: psycopg.Connection[Any], submissions: Sequence[NewS
     """Writes down what became of items; one that was refused before, and now is not, takes the new word."""
     if not submissions:
         return
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into submissions as s (id, workspace, kind, source, api_key_id, webhook_id, webhook_received_at,
-                                          state, reason, detail, contact_id, conversion_id, is_test)
-            values (%(id)s, %(workspace)s, %(kind)s, %(source)s, %(api_key_id)s, %(webhook_id)s,
-                    %(webhook_received_at)s, %(state)s, %(reason)s, %(detail)s, %(contact_id)s, %(conversion_id)s,
-                    %(is_test)s)
-            on conflict (id) do update set state = excluded.state, reason = excluded.reason, detail = excluded.detail,
-                contact_id = excluded.contact_id, conversion_id = excluded.conversion_id
-            where s.state = 'refused'
-            """,
-            [submission.__dict__ for submission in submissions],
-        )
+    columns = ", ".join(field.name for field in fields(NewSubmission))
+    conn.execute(
+        f"""
+        insert into submissions as s ({columns}) select {columns} from jsonb_populate_recordset(null::submissions, %s)
+        on conflict (id) do update set state = excluded.state, reason = excluded.reason, detail = excluded.detail,
+            contact_id = excluded.contact_id, conversion_id = excluded.conversion_id
+        where s.state = 'refused'
+        """,
+        [as_recordset(submission.__dict__ for submission in submissions)],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
