@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -49,6 +49,8 @@ log = get_logger(__name__)
 DRAIN_SECONDS = 8
 #: Every so many claims, those that crashed come before the new: in a flood there would be no other time for them.
 CRASHED_FIRST_EVERY = 4
+#: A batch holds no more webhooks of one channel or key, so that a flood leaves room for others.
+MOST_OF_ONE_SENDER = 50
 #: Crashed so often while alone, a webhook is the culprit.
 LONE_CRASHES_TO_REJECT = 5
 
@@ -62,6 +64,14 @@ class ReadWebhook:
     parsed: Parsed | None = None
     submitted: Submitted | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Senders:
+    """Who sent the webhooks of a batch: channels by id, and whoever reports by (source, id)."""
+
+    channels: Mapping[int, IntakeChannel]
+    reporters: Mapping[tuple[str, int], Reporter]
 
 
 def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS, days: int = 3) -> int:
@@ -81,14 +91,17 @@ def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS, days: int = 3) ->
 
 def _drain_once(runtime: Runtime, *, days: int, crashed_first: bool = False) -> int:
     token = uuid4()
-    claimed = _claim(runtime, token, days=days, crashed_first=crashed_first)
+    with runtime.pool.connection() as conn:
+        claimed = _claim(runtime, conn, token, days=days, crashed_first=crashed_first)
+        senders = _senders(conn, claimed)
     if not claimed:
         return 0
     CLAIMED_WEBHOOKS.observe(len(claimed))
-    # Several workers drain side by side while there is more.
-    runtime.bell.ring(Work.INTAKE)
+    if len(claimed) >= MOST_OF_ONE_SENDER or senders.reporters:
+        # There may be more, or this takes long: several workers drain side by side.
+        runtime.bell.ring(Work.INTAKE)
     try:
-        ready = _work_on(runtime, token, claimed)
+        ready = _store(runtime, token, _read_all(runtime, claimed, senders))
     except psycopg.Error as error:
         if is_nobodys_fault(error):
             log.warning("intake failed, its webhooks are due again", error=type(error).__name__, webhooks=len(claimed))
@@ -99,23 +112,29 @@ def _drain_once(runtime: Runtime, *, days: int, crashed_first: bool = False) -> 
     return len(claimed)
 
 
-def _work_on(runtime: Runtime, token: UUID, claimed: Sequence[ClaimedWebhook]) -> int:
+def _senders(conn: psycopg.Connection[Any], claimed: Sequence[ClaimedWebhook]) -> Senders:
     ids = {
         source: sorted({webhook.source_id for webhook in claimed if webhook.source == source})
         for source in ("channel", "api_key", "import")
     }
-    with runtime.pool.connection() as conn:
-        channels = intake_channels(conn, ids["channel"])
-        known = ids["api_key"] or ids["import"]
-        senders = reporters(conn, keys=ids["api_key"], workspaces=ids["import"]) if known else {}
+    return Senders(
+        channels=intake_channels(conn, ids["channel"]) if ids["channel"] else {},
+        reporters=reporters(conn, keys=ids["api_key"], workspaces=ids["import"])
+        if ids["api_key"] or ids["import"]
+        else {},
+    )
+
+
+def _read_all(runtime: Runtime, claimed: Sequence[ClaimedWebhook], senders: Senders) -> list[ReadWebhook]:
     alone = len(claimed) == 1
-    read = [
-        _read(webhook, channels.get(webhook.source_id), runtime.secret_ring, alone=alone)
+    return [
+        _read(webhook, senders.channels.get(webhook.source_id), runtime.secret_ring, alone=alone)
         if webhook.source == "channel"
-        else _read_request(webhook, senders.get((webhook.source, webhook.source_id)), runtime.secret_ring, alone=alone)
+        else _read_request(
+            webhook, senders.reporters.get((webhook.source, webhook.source_id)), runtime.secret_ring, alone=alone
+        )
         for webhook in claimed
     ]
-    return _store(runtime, token, read)
 
 
 def is_nobodys_fault(error: psycopg.Error) -> bool:
@@ -135,15 +154,16 @@ def _release(runtime: Runtime, token: UUID) -> None:
         release_webhooks(conn, token)
 
 
-def _claim(runtime: Runtime, token: UUID, *, days: int, crashed_first: bool) -> list[ClaimedWebhook]:
+def _claim(
+    runtime: Runtime, conn: psycopg.Connection[Any], token: UUID, *, days: int, crashed_first: bool
+) -> list[ClaimedWebhook]:
     seconds = runtime.settings.intake_lease_seconds
-    with runtime.pool.connection() as conn:
-        crashed = claim_crashed_webhooks(conn, token=token, lease_seconds=seconds, days=days) if crashed_first else []
-        return (
-            crashed
-            or claim_webhooks(conn, token=token, lease_seconds=seconds, days=days)
-            or claim_crashed_webhooks(conn, token=token, lease_seconds=seconds, days=days)
-        )
+    crashed = claim_crashed_webhooks(conn, token=token, lease_seconds=seconds, days=days) if crashed_first else []
+    return (
+        crashed
+        or claim_webhooks(conn, token=token, lease_seconds=seconds, days=days, each=MOST_OF_ONE_SENDER)
+        or claim_crashed_webhooks(conn, token=token, lease_seconds=seconds, days=days)
+    )
 
 
 def _read(webhook: ClaimedWebhook, channel: IntakeChannel | None, ring: KeyRing, *, alone: bool) -> ReadWebhook:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -87,32 +88,32 @@ def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS) -> int:
         token = uuid4()
         with runtime.pool.connection() as conn:
             dataset_id = claim_deliveries(conn, token=token, lease_seconds=runtime.settings.sending_lease_seconds)
-        if dataset_id is None:
-            return claims
+            if dataset_id is None:
+                return claims
+            # The lease stands, and with it the next dataset's turn, whatever comes of reading this one.
+            conn.commit()
+            claim = _load(runtime, conn, token, dataset_id)
         # Several workers send side by side while there is more.
         runtime.bell.ring(Work.SENDING)
-        send_claim(runtime, _load(runtime, token, dataset_id), ends=ends)
+        send_claim(runtime, claim, ends=ends)
         claims += 1
     runtime.bell.ring(Work.SENDING)
     return claims
 
 
-def _load(runtime: Runtime, token: UUID, dataset_id: int) -> Claim:
-    with runtime.pool.connection() as conn:
-        dataset = dataset_by_id(conn, dataset_id)
-        assert dataset is not None
-        credential = credential_by_id(conn, dataset.credential_id) if dataset.credential_id else None
-        deliveries = leased_deliveries(conn, token)
-        kinds = [kind for kind, wanted in (("phone", dataset.send_phone), ("email", dataset.send_email)) if wanted]
-        sealed = sealed_identities(conn, [delivery.id for delivery in deliveries], kinds)
-        return Claim(
-            token=token,
-            dataset=dataset,
-            credential=credential,
-            deliveries=deliveries,
-            names=_opened(runtime, sealed),
-            now=server_time(conn),
-        )
+def _load(runtime: Runtime, conn: psycopg.Connection[Any], token: UUID, dataset_id: int) -> Claim:
+    dataset = dataset_by_id(conn, dataset_id)
+    assert dataset is not None
+    deliveries = leased_deliveries(conn, token)
+    kinds = [kind for kind, wanted in (("phone", dataset.send_phone), ("email", dataset.send_email)) if wanted]
+    return Claim(
+        token=token,
+        dataset=dataset,
+        credential=credential_by_id(conn, dataset.credential_id) if dataset.credential_id else None,
+        deliveries=deliveries,
+        names=_opened(runtime, sealed_identities(conn, [delivery.id for delivery in deliveries], kinds)),
+        now=server_time(conn),
+    )
 
 
 def _opened(runtime: Runtime, sealed: Mapping[tuple[int, str], bytes]) -> dict[tuple[int, str], str]:
@@ -140,10 +141,11 @@ def send_claim(runtime: Runtime, claim: Claim, *, ends: float) -> None:
         return
     part, unfit = _build(claim, access.profile)
     dry_run = "dry-run" in (claim.dataset.sending, runtime.settings.sending)
-    with runtime.pool.connection() as conn:
-        settle_deliveries(conn, claim.token, unfit)
-        if dry_run:
-            mark_dry_run(conn, claim.token, [delivery.id for delivery, _ in part])
+    if unfit or dry_run:
+        with runtime.pool.connection() as conn:
+            settle_deliveries(conn, claim.token, unfit)
+            if dry_run:
+                mark_dry_run(conn, claim.token, [delivery.id for delivery, _ in part])
     for outcome in unfit:
         DELIVERIES.labels(outcome.state).inc()
     if part and not dry_run:
@@ -296,6 +298,8 @@ def _write(
 def _put_back(runtime: Runtime, claim: Claim, parts: Sequence[Part], *, smaller: bool) -> None:
     """Parts that were not posted: due again; `smaller`: in batches of a part at most, so that a split goes on there."""
     outcomes = [outcome for part in parts for outcome in put_back(part, smaller=smaller)]
+    if not outcomes:
+        return
     with runtime.pool.connection() as conn:
         settle_deliveries(conn, claim.token, outcomes)
 

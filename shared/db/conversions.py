@@ -84,6 +84,8 @@ def complete_with_clicks(conn: psycopg.Connection[Any], clicks: Mapping[int, str
         """,
         [list(clicks), list(clicks.values())],
     ).fetchall()
+    if not rows:
+        return set()
     conn.execute(
         """
         update deliveries set state = 'pending', reason = null, next_attempt_at = now(), finished_at = null,

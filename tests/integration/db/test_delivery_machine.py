@@ -235,8 +235,9 @@ class DeliveryCore(RuleBasedStateMachine):
         token = uuid4()
         with self.runtime.pool.connection() as conn:
             dataset = claim_deliveries(conn, token=token, lease_seconds=60)
-        if dataset is not None:
-            sending.send_claim(self.runtime, sending._load(self.runtime, token, dataset), ends=time.monotonic() + 60)
+            claim = None if dataset is None else sending._load(self.runtime, conn, token, dataset)
+        if claim is not None:
+            sending.send_claim(self.runtime, claim, ends=time.monotonic() + 60)
 
     def expire_leases(self):
         for name, state in (("deliveries", "sending"), ("webhooks", "claimed")):

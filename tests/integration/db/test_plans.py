@@ -11,7 +11,19 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from shared.db import claims, contacts, conversions, deliveries, messages, quality, repairs, requests, results, webhooks
+from shared.db import (
+    claims,
+    contacts,
+    conversions,
+    deliveries,
+    messages,
+    quality,
+    repairs,
+    requests,
+    results,
+    touchpoints,
+    webhooks,
+)
 from shared.ids import uuid7
 from tests.bench.fill import BIG, Places, add_waiting, analyse, fill
 from tests.bench.plans import watched
@@ -106,6 +118,10 @@ def _people(conn: Conn, places: Places) -> None:
 
 def _clicks(conn: Conn, places: Places) -> None:
     conversions.complete_with_clicks(conn, {number: f"new {number}" for number in range(WAITING + 1, WAITING + 50)})
+    clicks = [("default", f"new {number}") for number in range(50)]
+    touchpoints.contacts_of_clicks(conn, clicks)
+    conversions.conversions_that_name(conn, clicks)
+    conversions.reattributable_conversions(conn, range(WAITING + 1, WAITING + 50))
     deliveries.withhold_duplicates(conn, 7, "Lead")
 
 

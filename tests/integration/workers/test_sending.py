@@ -357,7 +357,7 @@ def claimed(world):
     token = uuid7()
     with world.runtime.pool.connection() as conn:
         dataset = claim_deliveries(conn, token=token, lease_seconds=60)
-    return None if dataset is None else sending._load(world.runtime, token, dataset)
+        return None if dataset is None else sending._load(world.runtime, conn, token, dataset)
 
 
 def test_events_held_for_the_set_up_are_not_rejected_one_by_one_when_it_is_resumed_too_early(world):
