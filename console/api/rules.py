@@ -13,7 +13,7 @@ from console.api.contacts import rings
 from console.api.paging import StrictQuery
 from console.api.schemas import RuleSchema, RuleVersionSchema, TrialSchema, page_of
 from console.errors import NotFoundError
-from console.rule_trial import Tried, as_json, try_rules
+from console.rule_trial import MOST_AT_ONCE, Tried, as_json, try_rules
 from console.rules import Saved, add_rule, change_rule, checked_definition, described, history, remove
 from console.rules import rules as rules_of
 from console.web.runtime import database
@@ -24,8 +24,6 @@ from shared.domain.api_scopes import Scope
 from shared.domain.rule_definitions import read_definition
 
 rules = Blueprint("rules", __name__, description="When something happens in a chat, then it is a conversion, or a tag.")
-#: What one request reads again at most; the command has no such bound.
-MOST_TRIED = 5_000
 _EXAMPLE = {
     "name": "qualified",
     "when": {"on": "outgoing", "keywords": ["agendado"], "by": "human"},
@@ -156,8 +154,8 @@ def try_one(query: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
 def _try(conn: psycopg.Connection[Any], tried: Tried, query: dict[str, Any]) -> dict[str, Any]:
     workspace, since = caller().workspace, query.get("since") or datetime.now(UTC) - _DAYS
     known = rings()
-    if count_stored(conn, since=since, workspace=workspace) > MOST_TRIED:
-        abort(422, f"That is more than {MOST_TRIED} webhooks. Say a later since, or use the command: ctwa rules try")
+    if count_stored(conn, since=since, workspace=workspace) > MOST_AT_ONCE:
+        abort(422, f"That is more than {MOST_AT_ONCE} webhooks. Say a later since, or use the command: ctwa rules try")
     found = as_json(try_rules(conn, (known.secrets, known.hashes), [tried], workspace=workspace, since=since))
     return {"webhooks": found["webhooks"], "unreadable": found["unreadable"], **found["rules"][0]}
 

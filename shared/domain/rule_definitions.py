@@ -16,6 +16,7 @@ from shared.domain.amounts import Decimals
 from shared.domain.keywords import fold
 from shared.domain.patterns import Pattern, PatternError, compile_pattern
 from shared.domain.rules import Definition, Marks, Scope, Trigger, Value
+from shared.domain.sentences import sentence
 from shared.domain.signals import Author
 from shared.domain.submission_fields import MAX_LABEL, UNSTORABLE, Text
 from shared.domain.submission_schemas import MAX_TAGS
@@ -24,7 +25,7 @@ PURCHASE = "Purchase"
 MAX_DELAY = timedelta(days=6)
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
-_CONFIRM = (
+_CONFIRM = sentence(
     "must be true for this: the rule would report sales on the strength of words alone, and Meta would learn from every"
     " wrong one. An order message, a stage, a tag, or a value taken from a message of yours is surer"
 )
@@ -116,9 +117,9 @@ class _Texts(fields.Field[list[str]]):
         listed = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         texts = [str(one).strip() for one in listed if isinstance(one, str | int) and not isinstance(one, bool)]
         if len(texts) != len(listed) or not 1 <= len(texts) <= 50:
-            raise ValidationError("must be a text, or a list of 1 to 50 texts")
+            raise ValidationError(sentence("must be a text, or a list of 1 to 50 texts"))
         if any(not fold(one) or len(one) > 200 for one in texts):
-            raise ValidationError("each must have 1 to 200 characters, and not only signs")
+            raise ValidationError(sentence("each must have 1 to 200 characters, and not only signs"))
         return texts
 
 
@@ -129,7 +130,7 @@ class _PatternField(fields.Field[Pattern]):
         try:
             return compile_pattern(value)
         except PatternError as error:
-            raise ValidationError(f"can't be used as a pattern: {error}") from None
+            raise ValidationError(sentence("can't be used as a pattern: {why}", why=str(error))) from None
 
 
 class _Tags(fields.Field[list[str]]):
@@ -138,7 +139,7 @@ class _Tags(fields.Field[list[str]]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_TAGS:
-            raise ValidationError(f"must be a tag, or a list of 1 to {MAX_TAGS} tags")
+            raise ValidationError(sentence("must be a tag, or a list of 1 to {most} tags", most=MAX_TAGS))
         return [str(Text(longest=MAX_LABEL, required=True).deserialize(one)) for one in listed]
 
 
@@ -150,10 +151,12 @@ class _Delay(fields.Field[timedelta]):
         digits = text.rstrip("smindh")
         unit = _UNITS.get(text[len(digits) :])
         if not unit or not digits.isascii() or not digits.isdigit() or len(digits) > 7:
-            raise ValidationError("must be like 90s, 30min, 2h or 1d")
+            raise ValidationError(sentence("must be like 90s, 30min, 2h or 1d"))
         delay = timedelta(**{unit: int(digits)})
         if not timedelta() < delay <= MAX_DELAY:
-            raise ValidationError("must be more than nothing and at most 6d: Meta takes nothing older than 7 days")
+            raise ValidationError(
+                sentence("must be more than nothing and at most 6d: Meta takes nothing older than 7 days")
+            )
         return delay
 
 
@@ -164,7 +167,7 @@ class _Amount(fields.Field[Decimal]):
         except ArithmeticError:
             amount = Decimal("NaN")
         if isinstance(value, bool) or not amount.is_finite() or not 0 < amount < Decimal("1e12"):
-            raise ValidationError("must be an amount above zero, such as 49.90")
+            raise ValidationError(sentence("must be an amount above zero, such as 49.90"))
         return amount
 
 
@@ -204,7 +207,7 @@ class _ThenSchema(_Strict):
     add_tags = _Tags()
     remove_tags = _Tags()
     value = fields.Nested(_ValueSchema)
-    currency = _Text(validate=validate.Regexp(r"^[A-Z]{3}$", error="must be an ISO 4217 code such as EUR"))
+    currency = _Text(validate=validate.Regexp(r"^[A-Z]{3}$", error=sentence("must be an ISO 4217 code such as EUR")))
     delay = _Delay()
     once = fields.String(validate=_choice(Scope))
     order_pattern = _PatternField()
@@ -219,15 +222,19 @@ class _RuleSchema(_Strict):
 def _check_when(when: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
     on = Trigger(when["on"])
     if on in _TEXTUAL and ("keywords" in when) == ("pattern" in when):
-        problems["keywords"] = [f"{on} needs either keywords or a pattern"]
+        problems["keywords"] = [sentence("{on} needs either keywords or a pattern", on=on)]
     if on not in _TEXTUAL:
         for name in ("keywords", "pattern"):
             if name in when:
                 problems[name] = [f"only inbound and outgoing look for it, {on} doesn't"]
     if "is" in problems or ("is_" in when) != (on in _NAMED):
-        problems["is"] = [f"{on} needs it" if on in _NAMED else f"{on} has no name to compare with"]
+        problems["is"] = [
+            sentence("{on} needs it", on=on) if on in _NAMED else sentence("{on} has no name to compare with", on=on)
+        ]
     if ("number" in when) != (on is Trigger.NUMBER):
-        problems["number"] = ["message_number needs it" if on is Trigger.NUMBER else "only message_number counts"]
+        problems["number"] = [
+            sentence("{on} needs it", on=on) if on is Trigger.NUMBER else sentence("only message_number counts")
+        ]
     if when["by"] != "any" and on is not Trigger.OUTGOING:
         problems["by"] = ["only outgoing messages are told by who wrote them"]
 
@@ -238,33 +245,37 @@ def _check_then(when: Mapping[str, Any], then: Mapping[str, Any], problems: dict
     if value is not None:
         sources = [name for name in ("fixed", "pattern", "order") if value.get(name)]
         if len(sources) != 1:
-            problems["value"] = ["needs one of fixed, pattern and order"]
+            problems["value"] = [sentence("needs one of fixed, pattern and order")]
         elif "pattern" in sources and on not in _SPEAKING:
-            problems["value"] = [f"{on} has no text to take it from"]
+            problems["value"] = [sentence("{on} has no text to take it from", on=on)]
         elif "order" in sources and on not in (Trigger.ORDER, Trigger.AUTOMATIC):
-            problems["value"] = [f"{on} has no order to take it from"]
+            problems["value"] = [sentence("{on} has no order to take it from", on=on)]
     if "order_pattern" in then and on not in _SPEAKING:
-        problems["order_pattern"] = [f"{on} has no text to take it from"]
+        problems["order_pattern"] = [sentence("{on} has no text to take it from", on=on)]
     once = then.get("once")
     if once == Scope.ORDER and on is not Trigger.ORDER and "order_pattern" not in then:
-        problems["once"] = ["once per order needs an order message, or an order_pattern that finds its number"]
+        problems["once"] = [
+            sentence("once per order needs an order message, or an order_pattern that finds its number")
+        ]
     if once == Scope.MESSAGE and on in _WITHOUT_MESSAGE:
-        problems["once"] = [f"{on} happens without a message: say click or contact"]
+        problems["once"] = [sentence("{on} happens without a message: say click or contact", on=on)]
     if "order_pattern" in then and once not in (None, Scope.ORDER):
-        problems["order_pattern"] = ["is for once: order"]
+        problems["order_pattern"] = [sentence("is for once: order")]
     if _needs_confirmation(when, then) and not then["confirm_purchase"]:
         problems["confirm_purchase"] = [_CONFIRM]
 
 
 def _check_marks(when: Mapping[str, Any], then: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
     if not {"event", "stage", "add_tags", "remove_tags"} & then.keys():
-        problems["event"] = ["say what follows: event, stage, add_tags or remove_tags"]
+        problems["event"] = [sentence("say what follows: event, stage, add_tags or remove_tags")]
     elif "event" not in then:
-        problems |= {name: ["is of a conversion: say its event too"] for name in _OF_EVENT if name in then}
+        problems |= {name: [sentence("is of a conversion: say its event too")] for name in _OF_EVENT if name in then}
     if both := set(then.get("add_tags", ())) & set(then.get("remove_tags", ())):
-        problems["remove_tags"] = [f"would take off what add_tags puts on: {', '.join(sorted(both))}"]
+        problems["remove_tags"] = [
+            sentence("would take off what add_tags puts on: {tags}", tags=", ".join(sorted(both)))
+        ]
     if when["on"] == Trigger.STAGE and "stage" in then and fold(then["stage"]) in map(fold, when.get("is_", ())):
-        problems["stage"] = ["is the stage that the rule looks at: the contact is there already"]
+        problems["stage"] = [sentence("is the stage that the rule looks at: the contact is there already")]
 
 
 def _event_name(then: Mapping[str, Any]) -> str | None:
@@ -281,13 +292,16 @@ def _needs_confirmation(when: Mapping[str, Any], then: Mapping[str, Any]) -> boo
 
 
 def _warnings(when: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
-    found = []
+    found: list[str] = []
     if _needs_confirmation(when, then):
         found.append(
-            "This rule reports sales without an order and on words alone. Try it first: ctwa rules try FILE --since 7d"
+            sentence(
+                "This rule reports sales without an order and on words alone. Try it first: ctwa rules try FILE"
+                " --since 7d"
+            )
         )
     if _event_name(then) == PURCHASE and "value" not in then:
-        found.append("Its sales have no value: each waits until a value comes, and isn't sent before.")
+        found.append(sentence("Its sales have no value: each waits until a value comes, and isn't sent before."))
     return found
 
 

@@ -42,6 +42,20 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
 });
 
+// Parts of a form that are only for some choices: data-for names the field, data-of the values, data-not the one that isn't.
+const conditional = [...document.querySelectorAll("[data-for]")];
+const settle = () => {
+  for (const part of conditional) {
+    const value = part.closest("form").elements[part.dataset.for]?.value ?? "";
+    const fits = part.dataset.of === undefined ? value !== part.dataset.not : part.dataset.of.split(" ").includes(value);
+    part.hidden = part.disabled = !fits;
+  }
+};
+if (conditional.length) {
+  settle();
+  document.addEventListener("change", settle);
+}
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) {
