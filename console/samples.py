@@ -5,12 +5,16 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import requests
 
 from console.errors import InvalidError
 from shared.crypto import KeyRing
 from shared.db.channels import Channel, open_secrets
+from shared.db.datasets import dataset_by_id
 from shared.providers import get_provider
 from shared.providers.base import Request
 from shared.providers.samples import UnknownSampleError, list_samples, load_sample
@@ -33,6 +37,23 @@ def best_sample(provider: str) -> str:
     """The sample nearest to an ad lead: not every provider carries a click id, or anything of the ad."""
     known = list_samples(provider)
     return next(name for name in ("ad", "ad_without_click_id", "organic") if name in known)
+
+
+def refuse_real_leads(conn: psycopg.Connection[Any], channel: Channel, *, graph_url: str) -> None:
+    """A sample through a live channel would be reported to Meta as a lead that nobody is. Raises InvalidError."""
+    dataset = dataset_by_id(conn, channel.dataset_id) if channel.dataset_id else None
+    to_meta = (urlsplit(graph_url).hostname or "").endswith("facebook.com")
+    if dataset and to_meta and dataset.sending == "on" and not (channel.is_test or dataset.is_test):
+        raise InvalidError(
+            f"{channel.name} is live: the sample would be sent to Meta. Use a test channel (--test when it is added),"
+            f" try without sending (ctwa datasets set {dataset.name} --sending dry-run), or say --live."
+        )
+
+
+def counts_as_test(conn: psycopg.Connection[Any], channel: Channel) -> bool:
+    """Whether what comes by a channel is marked as a test, and left out of every total."""
+    dataset = dataset_by_id(conn, channel.dataset_id) if channel.dataset_id else None
+    return channel.is_test or (dataset is not None and dataset.is_test)
 
 
 def make_samples(

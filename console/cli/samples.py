@@ -2,22 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import click
-import psycopg
 
 from console.cli import options
 from console.cli.context import Session, session
 from console.cli.render import plain, print_json
 from console.errors import InvalidError, UnavailableError
-from console.samples import Sent, best_sample, make_samples, post_sample, signed_headers
+from console.samples import Sent, best_sample, make_samples, post_sample, refuse_real_leads, signed_headers
 from console.setup.channels import channel_named, test_channel_of, webhook_url
 from shared.db.channels import Channel
-from shared.db.datasets import dataset_by_id
 from shared.providers.samples import list_samples
-from shared.settings import Settings
 
 
 @click.command("send-sample")
@@ -70,7 +65,7 @@ def send_sample(
     with session.database() as conn:
         channel = channel_named(conn, name) if name else test_channel_of(conn, str(provider))
         if not (live or list_cases):
-            _refuse_real_leads(conn, channel, settings)
+            refuse_real_leads(conn, channel, graph_url=settings.graph_url)
     if list_cases:
         names = list_samples(channel.provider)
         print_json(names) if as_json else click.echo("\n".join(names))
@@ -96,17 +91,6 @@ def _base(session: Session, url: str | None) -> str:
     if not base:
         raise InvalidError("Where is the receiver? Give --url, or set PUBLIC_URL.")
     return base.rstrip("/")
-
-
-def _refuse_real_leads(conn: psycopg.Connection[Any], channel: Channel, settings: Settings) -> None:
-    """A sample through a live channel would be reported to Meta as a lead that nobody is."""
-    dataset = dataset_by_id(conn, channel.dataset_id) if channel.dataset_id else None
-    to_meta = (urlsplit(settings.graph_url).hostname or "").endswith("facebook.com")
-    if dataset and to_meta and dataset.sending == "on" and not (channel.is_test or dataset.is_test):
-        raise InvalidError(
-            f"{channel.name} is live: the sample would be sent to Meta. Use a test channel (--test when it is added),"
-            f" try without sending (ctwa datasets set {dataset.name} --sending dry-run), or say --live."
-        )
 
 
 def _report(channel: Channel, url: str, sent: list[Sent], *, as_json: bool) -> None:

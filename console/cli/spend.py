@@ -5,8 +5,8 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from console.cli.context import Session, session
 from console.cli.render import print_json, print_table
 from console.errors import InvalidError
 from console.setup.ad_accounts import account_named, request_sync
-from console.spend.file import FileRow, Line, SpendFile, read_file
-from console.spend.importing import NEW, Judged, judge_lines, store
+from console.spend.by_hand import add_by_hand
+from console.spend.file import SpendFile, read_file
+from console.spend.importing import NEW, Judged, judge_lines, refused_heading, refused_rows, store
 from shared.db.ad_accounts import AdAccount, account_by_id, all_accounts
 from shared.db.spend import spend_facts
 from shared.domain.reasons import explain
@@ -159,10 +160,8 @@ def _write_refused(file: Path, read: SpendFile, refused: Sequence[Judged]) -> Pa
     target = file.with_name(f"{file.stem}.refused.csv")
     with target.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow([*read.heading, "line", "reason", "what to do"])
-        for one in refused:
-            reason = explain(one.verdict)
-            writer.writerow([*one.line.cells, one.line.number, one.verdict, f"{reason.words} {reason.next_step}"])
+        writer.writerow(refused_heading(read))
+        writer.writerows(refused_rows(refused))
     return target
 
 
@@ -180,38 +179,13 @@ def add(
     """Add by hand that AMOUNT of CURRENCY was spent on a day, such as `12.50 BRL`; again replaces it."""
     if ad and campaign:
         raise InvalidError("Give --ad or --campaign, not both.")
-    line = Line(number=1, cells=(), row=_by_hand(day.date(), ad, campaign, amount, currency))
     with session.database() as conn:
         account = account_named(conn, name)
-        (judged,) = judge_lines(conn, account, [line], source="manual")
-        if judged.is_refused:
-            reason = explain(judged.verdict)
-            raise InvalidError(f"{reason.words} {reason.next_step}")
-        store(conn, account, [judged], actor=session.actor, source="manual")
-    click.echo({NEW: "Added.", "changed": "Replaced."}.get(judged.verdict, "It was there already."))
-
-
-def _by_hand(day: date, ad: str | None, campaign: str | None, amount: str, currency: str) -> FileRow:
-    try:
-        money = Decimal(amount)
-    except InvalidOperation:
-        raise InvalidError("AMOUNT must be a number such as 12.50.") from None
-    if not money.is_finite() or not 0 <= money < 10**12:
-        raise InvalidError("AMOUNT must be a number that isn't negative.")
-    if not (len(currency) == 3 and currency.isalpha() and currency.isascii()):
-        raise InvalidError("CURRENCY must be three letters, such as BRL.")
-    level, object_id, names = "account", "account", {}
-    if ad:
-        if not (ad.isascii() and ad.isdigit()):
-            raise InvalidError("--ad must be the ad's id, which is digits.")
-        level, object_id = "ad", ad
-    elif campaign:
-        is_id = campaign.isascii() and campaign.isdigit()
-        level, object_id = "campaign", campaign if is_id else f"name:{campaign[:500]}"
-        names = {} if is_id else {"campaign_name": campaign[:500]}
-    return FileRow(
-        day=day, level=level, object_id=object_id, currency=currency.upper(), spend=money, names=names, counts={}
-    )
+        verdict = add_by_hand(
+            conn, account, day=day.date(), level="ad" if ad else "campaign" if campaign else "account",
+            which=ad or campaign or "", amount=amount, currency=currency, actor=session.actor,
+        )  # fmt: skip
+    click.echo({NEW: "Added.", "changed": "Replaced."}.get(verdict, "It was there already."))
 
 
 @spend.command("list")

@@ -5,8 +5,10 @@ import click
 from console.cli import options
 from console.cli.context import Session, session
 from console.cli.render import plain, print_json, print_table
-from console.workspaces import change_workspace, forget_names, workspace_named
+from console.workspaces import add_workspace, change_workspace, forget_names, workspace_named
 from shared.db.workspaces import all_workspaces
+
+_FIELDS = ("name", "title", "hash_only", "keep_text", "click_days")
 
 
 @click.group()
@@ -18,16 +20,19 @@ def workspaces() -> None:
 @options.as_json
 @session
 def list_(session: Session, /, as_json: bool) -> None:
-    """List the workspaces. A channel's --workspace makes a new one.
+    """List the workspaces. Another one: ctwa workspaces add NAME, or a channel's --workspace.
 
-    JSON: a list of {name, hash_only, keep_text, click_days: null or days}.
+    JSON: a list of {name, title: null or text, hash_only, keep_text, click_days: null or days}.
     """
     with session.database() as conn:
         rows = all_workspaces(conn)
     default = session.settings().keep_click_days
     if as_json:
         print_json(
-            [{name: getattr(row, name) for name in ("name", "hash_only", "keep_text", "click_days")} for row in rows]
+            [
+                {name: getattr(row, name) for name in ("name", "title", "hash_only", "keep_text", "click_days")}
+                for row in rows
+            ]
         )
         return
     print_table(
@@ -43,6 +48,16 @@ def list_(session: Session, /, as_json: bool) -> None:
         ],
         empty="There are no workspaces.",
     )
+
+
+@workspaces.command()
+@click.argument("name")
+@session
+def add(session: Session, /, name: str) -> None:
+    """Add the workspace NAME: contacts, rules and keys of its own."""
+    with session.database() as conn:
+        add_workspace(conn, name, actor=session.actor)
+    click.echo(f"Added workspace {name}.")
 
 
 @workspaces.command("set")

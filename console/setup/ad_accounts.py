@@ -53,7 +53,12 @@ def add_account(conn: psycopg.Connection[Any], said: Mapping[str, Any], *, actor
     _check(conn, values, None)
     account_id = insert_account(conn, values)
     audit.record(
-        conn, actor=actor, action="ad_account.add", subject=f"ad_account:{values['name']}", detail=_shown(values)
+        conn,
+        actor=actor,
+        action="ad_account.add",
+        subject=f"ad_account:{values['name']}",
+        detail=_shown(values),
+        workspace=values.get("workspace", "default"),
     )
     return account_id
 
@@ -66,14 +71,23 @@ def set_account(conn: psycopg.Connection[Any], name: str, said: Mapping[str, Any
         raise InvalidError("Nothing to change was given.")
     _check(conn, values, account)
     update_account(conn, account.id, values)
-    audit.record(conn, actor=actor, action="ad_account.set", subject=f"ad_account:{name}", detail=_shown(values))
+    audit.record(
+        conn,
+        actor=actor,
+        action="ad_account.set",
+        subject=f"ad_account:{name}",
+        workspace=account.workspace,
+        detail=_shown(values),
+    )
 
 
 def remove_account(conn: psycopg.Connection[Any], name: str, *, actor: str) -> None:
     """Removes an ad account with its spend, ads and names. Raises NotFoundError."""
     account = account_named(conn, name)
     delete_account(conn, account.id)
-    audit.record(conn, actor=actor, action="ad_account.remove", subject=f"ad_account:{name}")
+    audit.record(
+        conn, actor=actor, action="ad_account.remove", subject=f"ad_account:{name}", workspace=account.workspace
+    )
 
 
 def request_sync(conn: psycopg.Connection[Any], account: AdAccount, *, since: Any, actor: str) -> None:
@@ -87,7 +101,7 @@ def request_sync(conn: psycopg.Connection[Any], account: AdAccount, *, since: An
         raise InvalidError(f"{account.name} is switched off: ctwa accounts set {account.name!r} --on")
     ask_for_sync(conn, account.id, since=since)
     audit.record(
-        conn, actor=actor, action="spend.sync", subject=f"ad_account:{account.name}",
+        conn, actor=actor, action="spend.sync", subject=f"ad_account:{account.name}", workspace=account.workspace,
         detail={"since": str(since) if since else None},
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from console.errors import InvalidError
 from console.spend.cells import CellError, date_order, decimal_mark, read_count, read_date, read_money
 from console.spend.headers import Columns, recognise
+from shared.domain.sentences import sentence
 
 LARGEST_BYTES = 50 * 1024 * 1024
 _COUNTS = ("impressions", "reach", "clicks", "link_clicks", "conversations_started")
@@ -54,7 +55,7 @@ def read_file(content: bytes, *, decimal: str | None = None, dates: str | None =
     Raises InvalidError when it is no table of spend at all.
     """
     if len(content) > LARGEST_BYTES:
-        raise InvalidError("The file is larger than 50 MB: split it by month.")
+        raise InvalidError(sentence("The file is larger than 50 MB: split it by month."))
     table = _table(_text(content))
     start, columns = _heading(table)
     body = [(number, cells) for number, cells in enumerate(table[start + 1 :], start + 2) if any(map(str.strip, cells))]
@@ -63,7 +64,9 @@ def read_file(content: bytes, *, decimal: str | None = None, dates: str | None =
         order = dates or date_order(_column(body, columns, "day" if "day" in columns.places else "starts"))
     except CellError as error:
         raise InvalidError(
-            "The file writes numbers or dates in two ways, so they can't be told apart. Give --decimal and --dates."
+            sentence(
+                "The file writes numbers or dates in two ways, so they can't be told apart. Give --decimal and --dates."
+            )
         ) from error
     lines = [_line(number, cells, columns, mark, order) for number, cells in body]
     return SpendFile(heading=table[start], lines=[line for line in lines if line is not None])
@@ -130,8 +133,10 @@ def _heading(table: Sequence[list[str]]) -> tuple[int, Columns]:
         if "spend" in columns.places and columns.places.keys() & {"day", "starts"}:
             return number, columns
     raise InvalidError(
-        "No heading with a day and an amount spent was found. Export from Ads Manager with the breakdown By time > Day,"
-        " or use the columns date,ad_id,spend,currency[,impressions,clicks,conversations]."
+        sentence(
+            "No heading with a day and an amount spent was found. Export from Ads Manager with the breakdown By time >"
+            " Day, or use the columns date,ad_id,spend,currency[,impressions,clicks,conversations]."
+        )
     )
 
 
@@ -147,14 +152,14 @@ def _table(text: str) -> list[list[str]]:
     try:
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
-        raise InvalidError("The file is no CSV that can be read. Export it again as CSV.") from error
+        raise InvalidError(sentence("The file is no CSV that can be read. Export it again as CSV.")) from error
 
 
 def _text(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
     elif content.startswith(b"PK\x03\x04"):
-        raise InvalidError("This is an Excel file. Export it as CSV.")
+        raise InvalidError(sentence("This is an Excel file. Export it as CSV."))
     else:
         encodings = ["utf-8-sig", "cp1252"]
     for encoding in encodings:
@@ -162,4 +167,4 @@ def _text(content: bytes) -> str:
             return content.decode(encoding).replace("\x00", "")
         except UnicodeDecodeError:
             continue
-    raise InvalidError("The file's characters can't be read. Save it as CSV in UTF-8.")
+    raise InvalidError(sentence("The file's characters can't be read. Save it as CSV in UTF-8."))

@@ -1,18 +1,19 @@
 """Importing spend: what each line would do to an account, and doing it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import psycopg
 
-from console.spend.file import FileRow, Line
+from console.spend.file import FileRow, Line, SpendFile
 from shared.db import audit
 from shared.db.ad_accounts import AdAccount, update_account
 from shared.db.ads import Ad, save_ads, save_names
 from shared.db.spend import Spend, known_days, note_days, save_spend, stored_spend
+from shared.domain.reasons import explain
 
 #: What a line would do; any other verdict is a reason code of shared.domain.reasons.SPEND.
 NEW, CHANGED, SAME = "new", "changed", "same"
@@ -91,6 +92,19 @@ def _problem(row: FileRow, currency: str | None, level: str, owner: str, *, is_d
     return "twice_in_file" if is_double else None
 
 
+def refused_heading(read: SpendFile) -> list[str]:
+    """The heading of a file with the lines that can't be used."""
+    return [*read.heading, "line", "reason", "what to do"]
+
+
+def refused_rows(judged: Iterable[Judged]) -> Iterator[list[str]]:
+    """Each line that can't be used, as it stood, with its number and why."""
+    for one in judged:
+        if one.is_refused:
+            reason = explain(one.verdict)
+            yield [*one.line.cells, str(one.line.number), one.verdict, f"{reason.words} {reason.next_step}"]
+
+
 def store(
     conn: psycopg.Connection[Any], account: AdAccount, judged: Sequence[Judged], *, actor: str, source: str = "csv"
 ) -> int:
@@ -109,7 +123,8 @@ def store(
     detail = {"rows": stored, "since": str(min(row.day for row in rows)), "until": str(max(row.day for row in rows))}
     audit.record(
         conn, actor=actor, action=f"spend.{'import' if source == 'csv' else 'add'}",
-        subject=f"ad_account:{account.name}", detail={**detail, "verdicts": dict(verdicts)},
+        subject=f"ad_account:{account.name}", workspace=account.workspace,
+        detail={**detail, "verdicts": dict(verdicts)},
     )  # fmt: skip
     return stored
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import psycopg
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -11,9 +10,9 @@ from console.setup.ad_accounts import add_account, request_sync, set_account
 from console.team.roles import Role
 from console.web.access import least, membership, person
 from console.web.errors import back_to
-from console.web.own import only_for_owners_of_everything
+from console.web.own import only_for_owners_of_everything, own_account
 from console.web.runtime import database
-from shared.db.ad_accounts import AdAccount, all_accounts
+from shared.db.ad_accounts import all_accounts
 from shared.db.credentials import all_credentials
 
 accounts = Blueprint("accounts", __name__, url_prefix="/w/<int:workspace_id>/accounts")
@@ -56,7 +55,7 @@ def add() -> ResponseReturnValue:
 def sync(account_id: int) -> ResponseReturnValue:
     """Has its spend pulled now."""
     with database() as conn:
-        request_sync(conn, _own(conn, account_id), since=None, actor=person().actor)
+        request_sync(conn, own_account(conn, account_id), since=None, actor=person().actor)
     flash(gettext("Its spend is pulled within a minute; this page shows how far it is."), "ok")
     return redirect(url_for("accounts.page"), 303)
 
@@ -68,11 +67,6 @@ def switch(account_id: int) -> ResponseReturnValue:
     """Whether it is pulled."""
     enabled = request.form.get("enabled") == "1"
     with database() as conn:
-        set_account(conn, _own(conn, account_id).name, {"enabled": enabled}, actor=person().actor)
+        set_account(conn, own_account(conn, account_id).name, {"enabled": enabled}, actor=person().actor)
     flash(gettext("Its spend is pulled again.") if enabled else gettext("Its spend is not pulled any more."), "ok")
     return redirect(url_for("accounts.page"), 303)
-
-
-def _own(conn: psycopg.Connection[tuple[object, ...]], account_id: int) -> AdAccount:
-    found = next((one for one in all_accounts(conn, workspace=membership().workspace) if one.id == account_id), None)
-    return found or abort(404)

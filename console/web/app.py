@@ -41,14 +41,17 @@ from console.web.overview import overview
 from console.web.quality import quality
 from console.web.rules import rules
 from console.web.runtime import Runtime
+from console.web.samples import samples
 from console.web.setup import setup
+from console.web.spend import spend
 from console.web.team import team
 from console.web.webhooks import webhooks
+from console.web.workspaces import workspaces
 
 #: Pages, in no order: what is shown where is in navigation.py.
 BLUEPRINTS = (
-    health, home, login, links, account, team, keys, audit, overview, ads, quality,
-    deliveries, repairs, webhooks, setup, datasets, rules, accounts, contacts, alerts,
+    health, home, login, links, account, team, workspaces, keys, audit, overview, ads, quality,
+    deliveries, repairs, webhooks, setup, samples, datasets, rules, accounts, spend, contacts, alerts,
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ ACTIONS: Mapping[str, Any] = MappingProxyType(
         "channel.reveal": lazy_gettext("Looked at a channel's secrets"),
         "channel.rotate": lazy_gettext("Gave a channel new secrets"),
         "channel.rotate.finish": lazy_gettext("Ended a channel's previous secrets"),
+        "channel.sample": lazy_gettext("Sent a sample through a channel"),
         "contact.erase": lazy_gettext("Asked for a person's erasure"),
         "contact.erased": lazy_gettext("Erased a person"),
         "contact.export": lazy_gettext("Exported a person's data"),
@@ -89,6 +90,7 @@ ACTIONS: Mapping[str, Any] = MappingProxyType(
         "webhook.body": lazy_gettext("Opened a webhook's body"),
         "webhooks.drop": lazy_gettext("Deleted the webhooks of a day whose time was over"),
         "webhooks.replay": lazy_gettext("Had webhooks read again"),
+        "workspace.add": lazy_gettext("Added a workspace"),
         "workspace.change": lazy_gettext("Changed a workspace"),
     }
 )

@@ -51,6 +51,7 @@ def install(app: Flask) -> None:
         source_words=lambda source: SOURCES.get(source, source),
         outcome_kind=lambda outcome: _OUTCOMES.get(outcome or "", "info"),
         reason_words=lambda code: said(explain(code).words) if code else "",
+        reason_step=lambda code: said(explain(code).next_step) if code else "",
         pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         lasting=lambda seconds: "–" if seconds is None else duration(timedelta(seconds=seconds)),
         sentence=lambda text: str(text)[:1].upper() + str(text)[1:],

@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from console.errors import ConflictError, ConsoleError, NotFoundError, UnavailableError
+from console.web.said import said
 from shared.logs import get_logger
 
 log = get_logger(__name__)
@@ -72,7 +73,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(ConsoleError)
     def refused(error: ConsoleError) -> ResponseReturnValue:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
-        return _page(status, gettext("This can't be done"), gettext(str(error)))
+        return _page(status, gettext("This can't be done"), said_error(error))
 
     @app.errorhandler(PoolTimeout)
     @app.errorhandler(psycopg.OperationalError)
@@ -93,6 +94,11 @@ def install(app: Flask) -> None:
         return _page(500, *_UNEXPECTED)
 
 
+def said_error(error: ConsoleError) -> str:
+    """What an error tells, in the language of the page."""
+    return said(error.args[0] if error.args else "")
+
+
 def back_to(endpoint: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """For a view that only acts: what a person can mend is shown on the page they came from.
 
@@ -105,7 +111,7 @@ def back_to(endpoint: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
             try:
                 return view(*args, **kwargs)
             except ConsoleError as error:
-                flash(gettext(str(error)), "error")
+                flash(said_error(error), "error")
                 shared = {
                     name: value
                     for name, value in (request.view_args or {}).items()

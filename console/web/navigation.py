@@ -35,19 +35,20 @@ def _entry(endpoint: str, label: Any, icon: str, *also: str) -> Entry:
 
 PAGES = (
     _entry("overview.page", lazy_gettext("Overview"), "overview"),
-    _entry("ads.page", lazy_gettext("Ads"), "ads", "spend"),
+    _entry("ads.page", lazy_gettext("Ads"), "ads"),
     _entry("deliveries.page", lazy_gettext("Deliveries"), "deliveries", "repairs", "webhooks"),
     _entry("contacts.page", lazy_gettext("Contacts"), "contacts"),
-    _entry("setup.page", lazy_gettext("Set-up"), "setup", "datasets", "rules", "accounts"),
+    _entry("setup.page", lazy_gettext("Set-up"), "setup", "datasets", "rules", "accounts", "spend", "samples"),
     _entry("quality.page", lazy_gettext("Data quality"), "quality"),
     _entry("alerts.page", lazy_gettext("Alerts"), "alerts"),
-    _entry("team.page", lazy_gettext("Team"), "team", "keys", "audit"),
+    _entry("team.page", lazy_gettext("Team"), "team", "keys", "audit", "workspaces"),
 )
 #: Parts of Team.
 TEAM = (
     _entry("team.page", lazy_gettext("People"), ""),
     _entry("keys.page", lazy_gettext("API keys"), ""),
     _entry("audit.page", lazy_gettext("Audit log"), ""),
+    _entry("workspaces.page", lazy_gettext("Workspaces"), ""),
 )
 #: Parts of Deliveries.
 DELIVERIES = (
@@ -59,7 +60,7 @@ SETUP = (
     _entry("setup.page", lazy_gettext("Channels"), ""),
     _entry("datasets.page", lazy_gettext("Datasets and tokens"), ""),
     _entry("rules.page", lazy_gettext("Rules"), ""),
-    _entry("accounts.page", lazy_gettext("Ad accounts"), ""),
+    _entry("accounts.page", lazy_gettext("Ad accounts"), "", "spend"),
 )
 #: Parts of Alerts.
 ALERTS = (

@@ -3,10 +3,12 @@
 from typing import Any
 
 import psycopg
+from flask import abort
 
 from console.errors import ConflictError, NotFoundError
 from console.team.words import N_
 from console.web.access import membership, person
+from shared.db.ad_accounts import AdAccount, all_accounts
 from shared.db.channels import Channel, all_channels
 from shared.db.datasets import Dataset, all_datasets
 
@@ -28,6 +30,12 @@ def own_datasets(conn: psycopg.Connection[Any]) -> list[Dataset]:
     """The datasets that channels of this page's workspace report to, by name."""
     used = {channel.dataset_id for channel in own_channels(conn)}
     return [dataset for dataset in all_datasets(conn) if dataset.id in used]
+
+
+def own_account(conn: psycopg.Connection[Any], account_id: int) -> AdAccount:
+    """The ad account of this id in this page's workspace; else there is no such page."""
+    found = next((one for one in all_accounts(conn, workspace=membership().workspace) if one.id == account_id), None)
+    return found or abort(404)
 
 
 def choosable_datasets(conn: psycopg.Connection[Any]) -> list[Dataset]:

@@ -1,5 +1,7 @@
 """What every answer carries and every request must show: headers, trusted hosts, where a form was sent from."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
@@ -7,7 +9,10 @@ from flask_wtf.csrf import CSRFProtect
 
 from console.web.runtime import Runtime
 
+View = TypeVar("View", bound=Callable[..., Any])
 csrf = CSRFProtect()
+#: What a file may have that is uploaded; a command takes larger ones.
+LARGEST_FILE = 5 * 1024 * 1024
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     "Content-Security-Policy": (
@@ -33,6 +38,7 @@ def install(app: Flask, runtime: Runtime) -> None:
         # The Referer is never sent (see the headers); the Origin is looked at below.
         WTF_CSRF_SSL_STRICT=False,
     )
+    app.before_request(lambda: _allow_file(app))
     app.before_request(lambda: _check_origin(runtime.scheme))
     app.before_request(_check_text)
     csrf.init_app(app)
@@ -46,6 +52,19 @@ def install(app: Flask, runtime: Runtime) -> None:
         if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def takes_file(view: View) -> View:
+    """Marks a view that takes a file: its body may be larger than a form's."""
+    view.takes_file = True  # type: ignore[attr-defined]
+    return view
+
+
+def _allow_file(app: Flask) -> None:
+    if request.endpoint and getattr(app.view_functions[request.endpoint], "takes_file", False):
+        request.max_content_length = LARGEST_FILE + 1024 * 1024
+        # A file that was looked at comes back with the form, packed.
+        request.max_form_memory_size = LARGEST_FILE
 
 
 def _check_text() -> None:

@@ -11,6 +11,7 @@ from console.doctor.findings import Severity
 from console.doctor.gather import gather
 from console.doctor.hints import HINTS
 from console.errors import NotFoundError
+from console.samples import best_sample, counts_as_test
 from console.setup.channels import (
     add_channel,
     change_channel,
@@ -30,6 +31,7 @@ from console.webhooks import describe_webhook
 from shared.db.channels import Channel, open_secrets
 from shared.db.results import WebhookFilter, list_webhooks
 from shared.providers import PROVIDERS
+from shared.providers.samples import list_samples
 
 setup = Blueprint("setup", __name__, url_prefix="/w/<int:workspace_id>/setup")
 #: What a form says of a channel; switches are apart, since a box that isn't ticked isn't sent.
@@ -172,6 +174,9 @@ def _show(found: Channel, shown: Any) -> ResponseReturnValue:
             url=webhook_url(runtime().settings.public_url, found.key),
             address_known=bool(runtime().settings.public_url),
             secrets=shown,
+            cases=list_samples(found.provider),
+            best_case=best_sample(found.provider),
+            takes_samples=counts_as_test(conn, found),
             rotating=len(open_secrets(runtime().ring, found.secrets)) > 1,
             datasets=choosable_datasets(conn),
         )

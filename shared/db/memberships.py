@@ -16,7 +16,13 @@ class Membership:
 
     workspace_id: int
     workspace: str
+    title: str | None
     role: str
+
+    @property
+    def called(self) -> str:
+        """What people call the workspace."""
+        return self.title or self.workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +35,16 @@ class Member(User):
 
 
 def memberships_of(conn: psycopg.Connection[Any], user_id: int) -> list[Membership]:
-    """The workspaces of a person by name, with their role in each."""
+    """The workspaces of a person by what they are called, with their role in each."""
     with conn.cursor(row_factory=class_row(Membership)) as cursor:
         return cursor.execute(
             """
-            select w.id as workspace_id, w.name as workspace,
+            select w.id as workspace_id, w.name as workspace, w.title,
                    case when u.owner_everywhere then 'owner' else m.role end as role
             from users u cross join workspaces w
             left join memberships m on m.user_id = u.id and m.workspace = w.name
-            where u.id = %s and (u.owner_everywhere or m.role is not null) order by w.name
+            where u.id = %s and (u.owner_everywhere or m.role is not null)
+            order by lower(coalesce(w.title, w.name)), w.name
             """,
             [user_id],
         ).fetchall()

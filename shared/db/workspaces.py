@@ -21,6 +21,16 @@ class Workspace:
     keep_text: bool
     #: Days that click ids are kept; None: the default of the installation.
     click_days: int | None
+    #: What people call it; None: its name.
+    title: str | None
+
+
+def insert_workspace(conn: psycopg.Connection[Any], name: str) -> int | None:
+    """Adds a workspace; its id, None if there is one of this name."""
+    row = conn.execute(
+        "insert into workspaces (name) values (%s) on conflict do nothing returning id", [name]
+    ).fetchone()
+    return row[0] if row else None
 
 
 def ensure_workspace(conn: psycopg.Connection[Any], name: str) -> None:
@@ -31,7 +41,7 @@ def ensure_workspace(conn: psycopg.Connection[Any], name: str) -> None:
 def all_workspaces(conn: psycopg.Connection[Any]) -> list[Workspace]:
     """Every workspace, by name."""
     with conn.cursor(row_factory=class_row(Workspace)) as cursor:
-        cursor.execute("select id, name, hash_only, keep_text, click_days from workspaces order by name")
+        cursor.execute("select id, name, hash_only, keep_text, click_days, title from workspaces order by name")
         return cursor.fetchall()
 
 
@@ -42,7 +52,7 @@ def hash_only_workspaces(conn: psycopg.Connection[Any]) -> set[str]:
 
 def update_workspace(conn: psycopg.Connection[Any], workspace_id: int, values: Mapping[str, Any]) -> None:
     """Sets those policies of a workspace that `values` names."""
-    columns = [column for column in ("hash_only", "keep_text", "click_days") if column in values]
+    columns = [column for column in ("hash_only", "keep_text", "click_days", "title") if column in values]
     changes = ", ".join(f"{column} = %({column})s" for column in columns)
     conn.execute(sql.SQL(f"update workspaces set {changes} where id = %(id)s"), {**values, "id": workspace_id})
 

@@ -21,7 +21,7 @@ BROKEN = {
         "test_event_code = 'TEST1'", "test_event_until = now()",
         "automatic_policy = 'maybe'", "attribution_days = 0", "region_policy = 'maybe'", "consent_policy = 'maybe'",
     ],
-    "workspaces": ["name = ''", "click_days = 7"],
+    "workspaces": ["name = ''", "click_days = 7", "title = ''"],
     "api_keys": ["scopes = '{}'"],
     "submissions": ["kind = 'other'", "source = 'other'", "state = 'other'", "state = 'refused'"],
     "conversion_changes": ["kind = 'other'", "value = -1", "currency = 'brl'", "source = 'other'", "currency = null"],

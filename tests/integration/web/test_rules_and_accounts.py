@@ -1,5 +1,10 @@
 """Rules and ad accounts in the console's set-up: whose they are, switched, tried, pulled."""
 
+import re
+from base64 import b64encode
+from io import BytesIO
+from zlib import compress
+
 import psycopg
 import pytest
 
@@ -69,14 +74,57 @@ def test_an_ad_account_without_a_token_is_added_and_cannot_be_pulled(site):
     assert stranger.post(site.path(f"accounts/{number}/switch", "other"), page="/account/").status_code == 404
 
 
+FILE = b"date,ad_id,spend,currency\n2026-11-01,120200000000000001,12.50,BRL\n2026-11-02,120200000000000001,x,BRL\n"
+
+
+def account_of(site):
+    form = {"name": "Main", "currency": "BRL", "zone": "America/Sao_Paulo"}
+    site.as_role("owner").post(site.path("accounts/"), form, page="/account/")
+    return site.rows("select id from ad_accounts")[0]["id"]
+
+
+def test_spend_is_looked_at_then_kept_and_what_cannot_be_used_comes_back(site):
+    number = account_of(site)
+    operator, path = site.as_role("operator"), site.path(f"accounts/{number}/spend/")
+    looked = operator.post(f"{path}look", {"file": (BytesIO(FILE), "ads.csv")}, page=path)
+    assert "Keep 1 line" in looked.text
+    assert "A number of this line can&#39;t be read" in looked.text
+    assert site.rows("select 1 from ad_spend_daily") == []
+    kept = {"kept": re.search(r'name="kept" value="([^"]+)"', looked.text)[1]}
+    refused = operator.post(f"{path}refused", kept)
+    assert "2026-11-02,120200000000000001,x,BRL,3,number_invalid" in refused.text
+    assert said(operator, operator.post(f"{path}store", kept)) == ["1 day of spend is kept."]
+    day = {"day": "2026-11-03", "amount": "7,25", "level": "ad", "which": "120200000000000001"}
+    assert said(operator, operator.post(f"{path}day", day)) == ["The day is kept."]
+    assert "digits" in said(operator, operator.post(f"{path}day", {**day, "which": "no"}))[0]
+    rows = site.rows("select spend, currency, source from ad_spend_daily order by day")
+    assert [(str(row["spend"].normalize()), row["currency"], row["source"]) for row in rows] == [
+        ("12.5", "BRL", "csv"), ("7.25", "BRL", "manual"),
+    ]  # fmt: skip
+    written = site.rows(
+        "select action from audit_log where workspace = 'default' and action like 'spend.%%' order by id"
+    )
+    assert [row["action"] for row in written] == ["spend.import", "spend.add"]
+    for lost in ("", "no base64!", b64encode(compress(bytes(6 * 1024 * 1024))).decode()):
+        assert "lost on the way" in said(operator, operator.post(f"{path}store", {"kept": lost}))[0]
+    large = operator.post(f"{path}look", {"file": (BytesIO(bytes(7 * 1024 * 1024)), "ads.csv")})
+    assert large.status_code == 413
+
+
 @pytest.mark.timeout(600)
 def test_rules_and_ad_accounts_look_right(site, rule, visitor):
     site.add_user("ana@example.com", name="Ana Souza")
-    owner = site.as_role("owner")
-    owner.post(site.path("accounts/"), {"name": "Main", "currency": "BRL", "zone": "UTC"}, page="/account/")
+    number = account_of(site)
     log_in(visitor, "ana@example.com")
     wrong = []
     for name in ("rules/", "accounts/", "rules/new", f"rules/{rule}/edit"):
         visitor.open(site.path(name))
         wrong += visitor.look(name.replace(f"/{rule}", "").strip("/").replace("/", "-"))
+    visitor.open(site.path(f"accounts/{number}/spend/"))
+    wrong += visitor.look("spend")
+    files = [{"name": "ads.csv", "mimeType": "text/csv", "buffer": FILE}]
+    visitor.page.get_by_label("CSV file").set_input_files(files)
+    visitor.page.get_by_role("button", name="Look at it").click()
+    visitor.page.get_by_role("heading", name="What the file would do").wait_for()
+    wrong += visitor.look("spend-preview")
     assert wrong == []

@@ -1,13 +1,17 @@
 """Set-up in the console: from a provider to the first webhook, secrets shown once, and what belongs to everybody."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
+from shared.db.channels import all_channels, open_secrets
 from shared.db.webhooks import NewWebhook, insert_webhooks
 from shared.ids import uuid7
+from shared.providers import PROVIDERS
+from shared.providers.base import Request
 from tests.integration.web.test_pages import log_in
 from tests.integration.web.test_team import said
 
@@ -59,6 +63,33 @@ def test_the_first_webhook_shows_and_what_was_understood_of_it(site):
     stranger = site.as_role("owner", "other")
     elsewhere = site.path(f"setup/channels/{channel['id']}/first", "other")
     assert stranger.get(elsewhere).status_code == 404
+
+
+def test_a_sample_goes_through_a_test_channel_only_signed_as_its_provider_signs(site, httpserver):
+    owner = site.as_role("owner")
+    _, live = add(site, owner)
+    path = "setup/channels/{}/sample/"
+    refused = owner.post(site.path(path.format(live["id"])), {"case": "ad"})
+    assert "test channels only" in said(owner, refused)[0]
+    _, channel = add(site, owner, name="Trial", test="1")
+    site.runtime.settings = replace(site.runtime.settings, public_url="http://127.0.0.1:1")
+    away = owner.post(site.path(path.format(channel["id"])), {"case": "ad"})
+    assert "didn&#39;t answer" in owner.get(away.headers["Location"]).text
+    site.runtime.settings = replace(site.runtime.settings, public_url=httpserver.url_for("").rstrip("/"))
+    httpserver.expect_request(f"/webhooks/{channel['key']}", method="POST").respond_with_data("taken")
+    sent = owner.post(site.path(path.format(channel["id"])), {"case": "ad"})
+    assert "was taken in" in said(owner, sent)[0]
+    request, _ = httpserver.log[0]
+    with psycopg.connect(site.owner_url) as conn:
+        [secrets] = open_secrets(
+            site.runtime.ring, next(one for one in all_channels(conn) if one.id == channel["id"]).secrets
+        )
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    posted = Request(headers=headers, body=request.get_data(), received_at=datetime.now(UTC))
+    assert PROVIDERS["whapi"].verify(posted, [secrets])
+    assert site.rows("select subject from audit_log where action = 'channel.sample'")[-1] == {
+        "subject": "channel:Trial"
+    }
 
 
 def test_a_new_secret_is_taken_beside_the_present_one_until_that_is_forgotten(site):
