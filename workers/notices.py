@@ -11,9 +11,9 @@ from shared.db.alert_routes import Route, Target, open_target, route_by_id
 from shared.db.alerts import alerts_by_ids
 from shared.domain.alert_messages import Told, as_event, as_slack, as_text, headline
 from shared.logs import get_logger
+from shared.mail import send_mail
 from shared.settings import Settings
 from shared.signing import signed_headers
-from workers.mail import send_mail
 from workers.runtime import Runtime
 
 log = get_logger(__name__)

@@ -256,7 +256,7 @@ OUTBOUND: Mapping[str, Reason] = MappingProxyType(
         "smtp_failed": _reason("The mail server can't be reached, or broke off.", "Check SMTP_URL and the server."),
     }
 )
-"""Why a POST or a mail to an address that somebody typed in came to nothing (`shared.outbound`, `workers.mail`)."""
+"""Why a POST or a mail to an address that somebody typed in came to nothing (`shared.outbound`, `shared.mail`)."""
 
 _USE_KEY = "Nothing. If it was another one, report it with its own order_id, event_id or idempotency_key."
 ENDPOINTS: Mapping[str, Reason] = MappingProxyType(
