@@ -32,6 +32,7 @@ from console.web.contacts import contacts
 from console.web.datasets import datasets
 from console.web.deliveries import deliveries
 from console.web.delivery_repairs import repairs
+from console.web.forgotten import forgotten
 from console.web.health import health
 from console.web.home import home
 from console.web.keys import keys
@@ -50,7 +51,7 @@ from console.web.workspaces import workspaces
 
 #: Pages, in no order: what is shown where is in navigation.py.
 BLUEPRINTS = (
-    health, home, login, links, account, team, workspaces, keys, audit, overview, ads, quality,
+    health, home, login, forgotten, links, account, team, workspaces, keys, audit, overview, ads, quality,
     deliveries, repairs, webhooks, setup, samples, datasets, rules, accounts, spend, contacts, alerts,
 )  # fmt: skip
 

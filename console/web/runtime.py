@@ -11,6 +11,7 @@ from flask import current_app
 from console.errors import UnavailableError
 from console.team.throttle import Throttle
 from console.team.words import N_
+from console.web.background import Background
 from shared.crypto import HashRing, KeyRing, derive_keys
 from shared.db.pool import open_pool
 from shared.limits import RefusalLimit
@@ -32,6 +33,7 @@ class Runtime:
         #: They sign what a form carries; the newest signs, all of them are believed.
         self.cookie_keys = derive_keys(settings.secret_keys, purpose="console cookies")
         self.refusals = RefusalLimit()
+        self.background = Background()
         self.pool = open_pool(settings.database_url, process="console", size=connections)
         parts = urlsplit(settings.console_url)
         self.scheme = parts.scheme
@@ -70,6 +72,7 @@ class Runtime:
 
     def close(self) -> None:
         """Gives the connections back."""
+        self.background.close()
         self.pool.close()
 
 

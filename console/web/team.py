@@ -9,12 +9,14 @@ from flask_babel import gettext
 
 from console.errors import ConflictError, NotFoundError
 from console.team import links, people, second_factor
+from console.team.letters import Letter, can_send, send
 from console.team.roles import Role
 from console.team.words import N_
+from console.web import letters
 from console.web.access import least, membership, person
 from console.web.addresses import whole_link
 from console.web.errors import back_to
-from console.web.runtime import database
+from console.web.runtime import database, runtime
 from shared.db import audit, memberships, one_time_links, users
 
 team = Blueprint("team", __name__, url_prefix="/w/<int:workspace_id>/team")
@@ -49,7 +51,9 @@ def invite() -> ResponseReturnValue:
             role=role,
             actor=person().actor,
         )
-    return _show_link("invitation", token, request.form.get("email", "").strip())
+    email, url = request.form.get("email", "").strip(), whole_link(token)
+    letter = letters.invitation(email, url, workspace=membership().called, lasts=links.LASTS["invitation"])
+    return _hand_over("invitation", url, letter)
 
 
 @team.post("/invitations/<int:link_id>/revoke")
@@ -104,7 +108,8 @@ def reset(user_id: int) -> ResponseReturnValue:
     with database() as conn:
         email = _managed(conn, user_id)
         token = links.reset_link(conn, user_id=user_id, actor=person().actor)
-    return _show_link("reset", token, email)
+    url = whole_link(token)
+    return _hand_over("reset", url, letters.new_password(email, url, lasts=links.LASTS["reset"]))
 
 
 @team.post("/members/<int:user_id>/second-factor/off")
@@ -168,5 +173,11 @@ def _role() -> Role:
         abort(400)
 
 
-def _show_link(kind: str, token: str, email: str) -> ResponseReturnValue:
-    return render_template("one_time_link.html", kind=kind, url=whole_link(token), email=email, lasts=links.LASTS[kind])
+def _hand_over(kind: str, url: str, letter: Letter) -> ResponseReturnValue:
+    """Sends the link by mail; where there is no mail server, or it refuses, shows the link this once."""
+    reason = send(runtime().settings, letter) if can_send(runtime().settings) else None
+    if can_send(runtime().settings) and reason is None:
+        flash(gettext("The link is on its way to %(email)s.", email=letter.to), "ok")
+        return redirect(url_for("team.page"), 303)
+    shown = {"kind": kind, "url": url, "email": letter.to, "lasts": links.LASTS[kind], "reason": reason}
+    return render_template("one_time_link.html", **shown)

@@ -6,9 +6,11 @@ from babel.dates import format_timedelta
 from flask import Flask, g, request
 from flask_babel import get_locale, lazy_gettext
 
+from console.team.letters import can_send
 from console.team.roles import Role
 from console.web.access import may
 from console.web.language import LANGUAGES, choose
+from console.web.runtime import runtime
 
 ROLE_NAMES = {
     Role.VIEWER: lazy_gettext("Viewer"),
@@ -31,6 +33,7 @@ def install(app: Flask) -> None:
     def of_this_page() -> dict[str, object]:
         return {
             "language": choose(),
+            "mails": can_send(runtime().settings),
             "here": request.full_path.rstrip("?") if request.method == "GET" else "",
             "may_own": bool(g.get("membership")) and may(Role.OWNER),
             "may_operate": bool(g.get("membership")) and may(Role.OPERATOR),

@@ -38,7 +38,7 @@ def add() -> ResponseReturnValue:
 @back_to("workspaces.page")
 def call() -> ResponseReturnValue:
     """Changes what this workspace is called; an empty text is its name again."""
-    title = request.form.get("title", "").strip() or None
+    title = " ".join(request.form.get("title", "").split()) or None
     name = membership().workspace
     with database() as conn:
         changed = change_workspace(conn, name, {"title": None if title == name else title}, actor=person().actor)

@@ -29,6 +29,16 @@ _COLUMNS = "id, kind, user_id, email, workspace, role, created_by, created_at, e
 _LIVE = "used_at is null and revoked_at is null and expires_at > now()"
 
 
+def resets_lately(conn: psycopg.Connection[Any], user_id: int, *, made_by: str) -> int:
+    """How many links to a new password somebody made for a user in the last hour."""
+    row = conn.execute(
+        "select count(*) from one_time_links where user_id = %s and kind = 'reset' and created_by = %s"
+        " and created_at > now() - interval '1 hour'",
+        [user_id, made_by],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def insert_link(
     conn: psycopg.Connection[Any],
     *,

@@ -57,7 +57,7 @@ def test_who_is_not_logged_in_comes_to_nothing_but_the_open_doors(site):
 def test_only_these_doors_are_open_to_anyone(site):
     assert {rule.endpoint for rule, _, access in routes(site.app) if access in (Door.ANYONE, Door.MACHINE)} == {
         "health.healthz", "health.readyz", "home.language", "login.page", "login.enter", "login.code",
-        "login.check_code", "login.leave", "links.page", "links.use",
+        "login.check_code", "login.leave", "links.page", "links.use", "forgotten.page", "forgotten.ask",
     }  # fmt: skip
 
 
