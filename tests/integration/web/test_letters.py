@@ -12,10 +12,15 @@ from tests.integration.workers.mail_server import running_mail_server
 
 
 @pytest.fixture
-def mails(site):
+def mails():
     with running_mail_server() as server:
-        site.runtime.settings = replace(site.runtime.settings, smtp_url=server.url, mail_from="CTWA <ctwa@example.com>")
         yield server
+
+
+@pytest.fixture
+def console_environment(console_environment, mails):
+    """With a mail server, also for the process that a browser opens."""
+    return {**console_environment, "SMTP_URL": mails.url, "MAIL_FROM": "CTWA <ctwa@example.com>"}
 
 
 def link_in(mail):
@@ -63,7 +68,18 @@ def test_a_forgotten_password_tells_nobody_who_has_an_account(site, mails, caplo
 
 
 def test_without_a_mail_server_there_is_no_such_page_and_the_link_is_shown(site):
+    site.runtime.settings = replace(site.runtime.settings, smtp_url="")
     owner = site.as_role("owner")
     assert site.browser().get("/forgotten").status_code == 404
     shown = owner.post(site.path("team/invitations"), {"email": "a@example.com", "role": "viewer"}, page="/account/")
     assert f"{CONSOLE_URL}/link/" in shown.text
+
+
+@pytest.mark.timeout(600)
+def test_asking_for_a_new_password_looks_right(visitor):
+    visitor.open("/forgotten")
+    wrong = visitor.look("forgotten")
+    visitor.page.get_by_label("E-mail address").fill("nobody@example.com")
+    visitor.page.get_by_role("button", name="Send me a link").click()
+    visitor.page.get_by_text("If there is an account").wait_for()
+    assert [*wrong, *visitor.look("forgotten sent")] == []

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from console.rules import add_rule
+from tests.integration.web.site import CONSOLE_URL
 from tests.integration.web.test_pages import log_in
 from tests.integration.web.test_team import said
 
@@ -107,7 +108,10 @@ def test_spend_is_looked_at_then_kept_and_what_cannot_be_used_comes_back(site):
     assert [row["action"] for row in written] == ["spend.import", "spend.add"]
     for lost in ("", "no base64!", b64encode(compress(bytes(6 * 1024 * 1024))).decode()):
         assert "lost on the way" in said(operator, operator.post(f"{path}store", {"kept": lost}))[0]
-    large = operator.post(f"{path}look", {"file": (BytesIO(bytes(7 * 1024 * 1024)), "ads.csv")})
+    large = operator.client.post(
+        f"{path}look", data=bytes(7 * 1024 * 1024), content_type="multipart/form-data; boundary=x",
+        headers={"Sec-Fetch-Site": "same-origin"}, base_url=CONSOLE_URL,
+    )  # fmt: skip
     assert large.status_code == 413
 
 
