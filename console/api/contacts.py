@@ -10,7 +10,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
 from console.api.caller import caller
 from console.api.conversions import with_deliveries
 from console.api.paging import TimedQuery, page, slice_of
-from console.api.schemas import ContactSchema, TouchSchema, page_of
+from console.api.schemas.contacts import ContactSchema, TouchSchema
+from console.api.schemas.parts import page_of
 from console.contacts import Person, Rings, person_by_id, search_people, summary
 from console.errors import NotFoundError
 from console.web.runtime import database, runtime

@@ -11,7 +11,8 @@ from marshmallow import fields, validate
 
 from console.api.caller import caller
 from console.api.paging import TimedQuery, page, slice_of
-from console.api.schemas import ConversionReportSchema, ConversionSchema, SubmissionSchema, page_of
+from console.api.schemas.conversions import ConversionReportSchema, ConversionSchema, SubmissionSchema
+from console.api.schemas.parts import page_of
 from console.errors import NotFoundError
 from console.trace import trace
 from console.web.runtime import database, runtime

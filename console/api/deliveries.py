@@ -8,7 +8,8 @@ from marshmallow import fields, validate
 
 from console.api.caller import caller
 from console.api.paging import PageQuery, page, slice_of
-from console.api.schemas import DeliverySchema, TraceSchema, page_of
+from console.api.schemas.deliveries import DeliverySchema, TraceSchema
+from console.api.schemas.parts import page_of
 from console.errors import NotFoundError
 from console.trace import trace
 from console.web.runtime import database, runtime

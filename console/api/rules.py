@@ -11,7 +11,8 @@ from marshmallow import RAISE, Schema, fields
 from console.api.caller import caller, needs
 from console.api.contacts import rings
 from console.api.paging import StrictQuery
-from console.api.schemas import RuleSchema, RuleVersionSchema, TrialSchema, page_of
+from console.api.schemas.parts import page_of
+from console.api.schemas.rules import RuleSchema, RuleVersionSchema, TrialSchema
 from console.errors import NotFoundError
 from console.rule_trial import MOST_AT_ONCE, Tried, as_json, try_rules
 from console.rules import Saved, add_rule, change_rule, checked_definition, described, history, remove

@@ -8,7 +8,8 @@ from marshmallow import fields, validate
 
 from console.api.caller import caller
 from console.api.paging import StrictQuery
-from console.api.schemas import AuditSchema, ChannelSchema, DatasetSchema, page_of
+from console.api.schemas.parts import page_of
+from console.api.schemas.setup import AuditSchema, ChannelSchema, DatasetSchema
 from console.web.runtime import database
 from shared.db.audit import entries
 from shared.db.channels import all_channels

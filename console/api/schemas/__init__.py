@@ -1,0 +1,1 @@
+"""What the API answers: the form of each resource."""
