@@ -8,13 +8,16 @@ from flask import Flask, Response, abort, request
 from flask_smorest import Api
 
 from console.api import caller, problems
+from console.api.alerts import alerts
 from console.api.caller import needs
 from console.api.contacts import contacts
 from console.api.conversions import conversions
 from console.api.deliveries import deliveries
+from console.api.figures import figures
 from console.api.imports import imports
 from console.api.rules import rules
 from console.api.setup import setup
+from console.api.spend import spend
 from console.api.viewer import viewer
 from console.web import runtime as runtimes
 from console.web.runtime import Runtime
@@ -22,11 +25,12 @@ from console.web.runtime import Runtime
 #: Where the pages' application hands over.
 MOUNT = "/api"
 _MOST_BYTES = 3 * 1024 * 1024
-_BLUEPRINTS = (conversions, contacts, deliveries, rules, imports, setup)
+_BLUEPRINTS = (figures, spend, conversions, contacts, deliveries, alerts, rules, imports, setup)
 _ABOUT = """What became of everything that was received and reported, within the workspace of a key.
 
-Lists go in pages: give `next_cursor` back as `cursor`. `format=csv` gives the same rows as a table. Answers carry an
-`ETag`: send it as `If-None-Match` when you poll. Times have zones, money is text with its currency beside it.
+Lists go in pages: give `next_cursor` back as `cursor`. `format=csv`, or the header `Accept: text/csv`, gives the same
+rows as a table. Answers carry an `ETag`: send it as `If-None-Match` when you poll. Times have zones, days are those of
+the ad account's zone, and money is text with its currency beside it.
 """
 _PROBLEM = {
     "type": "object",
@@ -91,6 +95,7 @@ def create_api(runtime: Runtime) -> Flask:
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         # Kept by whoever asked, and asked for again with its ETag.
         response.headers["Cache-Control"] = "private, no-cache"
+        response.vary.update(("Accept", "Authorization", "Cookie"))
         if request.method == "GET" and response.status_code == 200:
             response.add_etag()
             response.make_conditional(request)

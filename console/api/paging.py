@@ -7,15 +7,15 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
-from uuid import UUID
 
-from flask import Response, abort
+from flask import Response, abort, request
 from marshmallow import RAISE, Schema, fields, validate
 
 from console.csv_cells import plain_text
 from shared.db.reports import Slice
 
 Row = TypeVar("Row")
+Found = TypeVar("Found")
 MOST = 500
 
 
@@ -28,7 +28,16 @@ class StrictQuery(Schema):
     workspace = fields.String(metadata={"description": "For people who are logged in and have several workspaces."})
 
 
-class PageQuery(StrictQuery):
+class FormQuery(StrictQuery):
+    """In which form."""
+
+    format = fields.String(
+        validate=validate.OneOf(["json", "csv"]),
+        metadata={"description": "json or csv. Without it, the header Accept says: text/csv is CSV."},
+    )
+
+
+class PageQuery(FormQuery):
     """Which page, and in which form."""
 
     limit = fields.Integer(
@@ -36,9 +45,6 @@ class PageQuery(StrictQuery):
     )
     cursor = fields.String(
         validate=validate.Length(max=300), metadata={"description": "next_cursor of the page before."}
-    )
-    format = fields.String(
-        load_default="json", validate=validate.OneOf(["json", "csv"]), metadata={"description": "json or csv."}
     )
 
 
@@ -60,7 +66,7 @@ def slice_of(query: dict[str, Any], id_type: Callable[[str], Any]) -> Slice:
     return Slice(
         limit=query["limit"] + 1,
         ascending=query.get("sort") == "occurred_at",
-        after=_read_cursor(after, id_type) if after else None,
+        after=read_cursor(after, lambda values: _moment_and_id(values, id_type)) if after else None,
     )
 
 
@@ -69,27 +75,79 @@ def page(
 ) -> Response | dict[str, Any]:
     """One page as it is answered: {data, next_cursor}, or CSV with the cursor in the header Next-Cursor."""
     shown = rows[: query["limit"]]
-    more = _cursor(*key(shown[-1])) if len(rows) > len(shown) else None
-    if query["format"] == "csv":
-        response = Response(_csv(schema, shown), content_type="text/csv; charset=utf-8")
-        if more:
-            response.headers["Next-Cursor"] = more
-        return response
-    return {"data": shown, "next_cursor": more}
+    more = None
+    if len(rows) > len(shown):
+        moment, own_id = key(shown[-1])
+        more = write_cursor(moment.isoformat(), str(own_id))
+    return _told(query, shown, more, schema)
 
 
-def _cursor(moment: datetime, key: UUID | int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([moment.isoformat(), str(key)]).encode()).decode().rstrip("=")
+def page_after(
+    query: dict[str, Any],
+    read: Callable[[Any, int], Sequence[Row]],
+    place: Callable[[Any], Any],
+    values: Callable[[Row], tuple[str | int, ...]],
+    schema: Schema,
+) -> Response | dict[str, Any]:
+    """One page of a list that goes on after a row's `values`, which `place` reads back for `read(after, limit)`."""
+    text = query.get("cursor")
+    rows = read(read_cursor(text, place) if text else None, query["limit"] + 1)
+    shown = rows[: query["limit"]]
+    more = write_cursor(*values(shown[-1])) if len(rows) > len(shown) else None
+    return _told(query, shown, more, schema)
 
 
-def _read_cursor(text: str, id_type: Callable[[str], Any]) -> tuple[datetime, Any]:
+def part_of(query: dict[str, Any], rows: Sequence[Row]) -> tuple[Sequence[Row], str | None]:
+    """The page of a list that is made whole each time, and the next cursor: how many rows came before."""
+    text = query.get("cursor")
+    first = read_cursor(text, lambda values: _place(*values)) if text else 0
+    last = first + query["limit"]
+    return rows[first:last], write_cursor(last) if last < len(rows) else None
+
+
+def _place(count: Any) -> int:
+    if not isinstance(count, int) or count < 0:
+        raise ValueError
+    return count
+
+
+def _told(query: dict[str, Any], shown: Sequence[Any], more: str | None, schema: Schema) -> Response | dict[str, Any]:
+    return csv_page(_csv(schema, shown), more) if wants_csv(query) else {"data": shown, "next_cursor": more}
+
+
+def wants_csv(query: dict[str, Any]) -> bool:
+    """Whether rows are asked for as a table."""
+    if "format" in query:
+        return bool(query["format"] == "csv")
+    return request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
+
+
+def csv_page(text: str, more: str | None) -> Response:
+    """A table as it is answered, with the next cursor in the header Next-Cursor."""
+    response = Response(text, content_type="text/csv; charset=utf-8")
+    if more:
+        response.headers["Next-Cursor"] = more
+    return response
+
+
+def write_cursor(*values: str | int) -> str:
+    """A place in a list, as text for an address."""
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str, read: Callable[[Any], Found]) -> Found:
+    """What `read` makes of the values of a cursor; whatever it finds wrong with them is a problem of the request."""
     try:
-        moment, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        found = datetime.fromisoformat(moment), id_type(key)
-        if found[0].tzinfo is None or (isinstance(found[1], int) and not -(2**63) <= found[1] < 2**63):
-            raise ValueError
+        return read(json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))))
     except (ValueError, TypeError, AttributeError, RecursionError):
         abort(422, "The cursor is not one of ours. Take next_cursor of the page before, or leave it out.")
+
+
+def _moment_and_id(values: Any, id_type: Callable[[str], Any]) -> tuple[datetime, Any]:
+    moment, key = values
+    found = datetime.fromisoformat(moment), id_type(key)
+    if found[0].tzinfo is None or (isinstance(found[1], int) and not -(2**63) <= found[1] < 2**63):
+        raise ValueError
     return found
 
 

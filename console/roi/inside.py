@@ -7,6 +7,8 @@ from typing import Literal
 from shared.db.ads import Ad
 from shared.db.roi import SpendCell
 
+Level = Literal["campaign", "ad_set", "ad"]
+LEVELS: tuple[Level, ...] = ("campaign", "ad_set", "ad")
 _OF: Mapping[str, str] = {"campaign": "campaign_id", "ad_set": "ad_set_id", "ad": "ad_id"}
 
 
@@ -14,7 +16,7 @@ _OF: Mapping[str, str] = {"campaign": "campaign_id", "ad_set": "ad_set_id", "ad"
 class Inside:
     """One campaign, ad set or ad, by Meta's id."""
 
-    level: Literal["campaign", "ad_set", "ad"]
+    level: Level
     id: str
 
     def has(self, ad: Ad | None) -> bool:

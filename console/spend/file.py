@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -84,7 +84,7 @@ def _line(number: int, cells: list[str], columns: Columns, mark: str | None, ord
 
 
 def _row(given: dict[str, str], columns: Columns, mark: str | None, order: str | None) -> FileRow:
-    level, object_id = _object(given)
+    level, object_id = what_is_named(given)
     currency = (given.get("currency") or columns.currency or "").upper()
     if currency and not re.fullmatch("[A-Z]{3}", currency):
         raise CellError("currency_invalid")
@@ -108,8 +108,8 @@ def _day(given: dict[str, str], order: str | None) -> date:
     return starts
 
 
-def _object(given: dict[str, str]) -> tuple[str, str]:
-    """The finest thing that the line names."""
+def what_is_named(given: Mapping[str, str]) -> tuple[str, str]:
+    """The level and the id of the finest thing that a line names. Raises CellError for what is no id."""
     for level in ("ad", "ad_set", "campaign"):
         if text := given.get(f"{level}_id"):
             return level, _id(text)

@@ -122,7 +122,7 @@ def store(
     verdicts = Counter(one.verdict for one in judged)
     detail = {"rows": stored, "since": str(min(row.day for row in rows)), "until": str(max(row.day for row in rows))}
     audit.record(
-        conn, actor=actor, action=f"spend.{'import' if source == 'csv' else 'add'}",
+        conn, actor=actor, action=f"spend.{'add' if source == 'manual' else 'import'}",
         subject=f"ad_account:{account.name}", workspace=account.workspace,
         detail={**detail, "verdicts": dict(verdicts)},
     )  # fmt: skip

@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 
 from console.roi.ads import AdsReport, Row, Table, read_ads
+from console.roi.export import COLUMNS as FILE_COLUMNS
 from console.roi.export import as_csv, plain_rows
 from console.roi.inside import Inside
+from console.roi.inside import Level as InsideLevel
 from console.roi.measures import measures
+from console.roi.order import in_order
 from console.roi.question import LEVELS
 from console.team.roles import Role
 from console.web.access import least
@@ -80,7 +83,9 @@ def export(form: str) -> ResponseReturnValue:
     _, report = _read()
     rows = plain_rows(report)
     response = (
-        jsonify({"data": rows}) if form == "json" else Response(as_csv(rows), content_type="text/csv; charset=utf-8")
+        jsonify({"data": rows})
+        if form == "json"
+        else Response(as_csv(FILE_COLUMNS, rows), content_type="text/csv; charset=utf-8")
     )
     response.headers["Content-Disposition"] = f'attachment; filename="ads.{form}"'
     return response
@@ -95,9 +100,7 @@ def _read() -> tuple[Filters, AdsReport]:
             conn,
             filters.asked,
             level if level in LEVELS else "campaign",
-            inside=Inside(cast(Literal["campaign", "ad_set", "ad"], inside), request.args.get("of", "")[:100])
-            if inside in _BELOW
-            else None,
+            inside=Inside(cast(InsideLevel, inside), request.args.get("of", "")[:100]) if inside in _BELOW else None,
         )
     return filters, report
 
@@ -110,10 +113,7 @@ def _sort() -> str:
 def _lines(filters: Filters, table: Table, sort: str) -> list[Line]:
     lines = [_line(filters, row) for row in table.rows]
     name, down = sort.removeprefix("-"), sort.startswith("-")
-    known = [line for line in lines if _key(line, name) is not None]
-    known.sort(key=lambda line: cast(Any, _key(line, name)), reverse=down)
-    # What is unknown can't be sorted, and stands last either way.
-    return known + [line for line in lines if _key(line, name) is None]
+    return in_order(lines, lambda line: _key(line, name), down=down)
 
 
 def _key(line: Line, name: str) -> Decimal | float | str | None:

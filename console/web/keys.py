@@ -17,6 +17,8 @@ SCOPE_WORDS = {
     Scope.CONVERSIONS_WRITE: lazy_gettext("Report conversions"),
     Scope.CONTACTS_WRITE: lazy_gettext("Report stages, tags and consent of contacts"),
     Scope.RULES_WRITE: lazy_gettext("Change rules"),
+    Scope.SPEND_WRITE: lazy_gettext("Bring in spend, and add ad accounts"),
+    Scope.ALERTS_WRITE: lazy_gettext("Acknowledge and resolve alerts"),
     Scope.RESULTS_READ: lazy_gettext("Read results"),
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.rows import class_row
@@ -32,7 +32,7 @@ class Spend:
     clicks: int | None = None
     link_clicks: int | None = None
     conversations_started: int | None = None
-    #: `meta`, `csv` or `manual`.
+    #: `meta`, `csv`, `manual` or `api`.
     source: str
 
 
@@ -74,6 +74,28 @@ class AccountDay:
     synced_at: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SpendFilter:
+    """Which rows of spend of a workspace, from `since` to `until`, both included; what isn't said doesn't matter.
+
+    `objects` are (account id, level, object id); None is all of them, and an empty sequence is none.
+    """
+
+    workspace: str
+    since: date
+    until: date
+    account_ids: Sequence[int] = ()
+    currency: str | None = None
+    level: str | None = None
+    ad_id: str | None = None
+    test: bool = False
+    objects: Sequence[tuple[int, str, str]] | None = None
+
+
+#: The place of a row in a list: its day, account, level and object.
+Place: TypeAlias = tuple[date, int, str, str]
+
+
 def spend_facts(
     conn: psycopg.Connection[Any],
     workspace: str,
@@ -84,9 +106,27 @@ def spend_facts(
     include_test: bool = False,
 ) -> list[SpendFact]:
     """Every row of spend of a workspace on the days `since` to `until`, both included, each in its own currency."""
+    accounts = () if account_id is None else (account_id,)
+    return list_spend(
+        conn, SpendFilter(workspace=workspace, since=since, until=until, account_ids=accounts, test=include_test)
+    )
+
+
+def list_spend(
+    conn: psycopg.Connection[Any],
+    which: SpendFilter,
+    *,
+    limit: int | None = None,
+    after: Place | None = None,
+    newest_first: bool = False,
+) -> list[SpendFact]:
+    """The rows by day, account, level and object; up to `limit` of them (None: all), after the place of one."""
+    way, beyond = ("desc", "<") if newest_first else ("asc", ">")
+    place = after or (None, None, None, None)
+    objects = which.objects or ()
     with conn.cursor(row_factory=class_row(SpendFact)) as cursor:
         cursor.execute(
-            """
+            f"""
             select s.account_id, a.name as account_name, a.zone, a.is_test, s.day, s.level, s.object_id, s.ad_id,
                    ads.ad_name,
                    case when s.level = 'ad_set' then s.object_id else ads.ad_set_id end as ad_set_id,
@@ -101,10 +141,35 @@ def spend_facts(
             left join ad_names n on n.account_id = s.account_id and n.level = s.level and n.object_id = s.object_id
                                 and n.valid_until is null
             where a.workspace = %(workspace)s and s.day between %(since)s and %(until)s
-              and (%(account)s::bigint is null or a.id = %(account)s) and (%(test)s or not a.is_test)
-            order by s.day, s.account_id, s.level, s.object_id
-            """,
-            {"workspace": workspace, "since": since, "until": until, "account": account_id, "test": include_test},
+              and (cardinality(%(accounts)s::bigint[]) = 0 or a.id = any(%(accounts)s)) and (%(test)s or not a.is_test)
+              and (%(currency)s::text is null or s.currency = %(currency)s)
+              and (%(level)s::text is null or s.level = %(level)s)
+              and (%(ad_id)s::text is null or s.ad_id = %(ad_id)s)
+              and (%(all)s or (s.account_id, s.level, s.object_id) in (
+                  select * from unnest(%(of_accounts)s::bigint[], %(of_levels)s::text[], %(of_ids)s::text[])))
+              and (%(day)s::date is null or (s.day, s.account_id, s.level, s.object_id) {beyond}
+                  (%(day)s::date, %(after_account)s::bigint, %(after_level)s::text, %(after_id)s::text))
+            order by s.day {way}, s.account_id {way}, s.level {way}, s.object_id {way} limit %(limit)s
+            """.encode(),
+            {
+                "workspace": which.workspace,
+                "since": which.since,
+                "until": which.until,
+                "accounts": list(which.account_ids),
+                "test": which.test,
+                "currency": which.currency,
+                "level": which.level,
+                "ad_id": which.ad_id,
+                "all": which.objects is None,
+                "of_accounts": [account for account, _, _ in objects],
+                "of_levels": [level for _, level, _ in objects],
+                "of_ids": [object_id for _, _, object_id in objects],
+                "day": place[0],
+                "after_account": place[1],
+                "after_level": place[2],
+                "after_id": place[3],
+                "limit": limit,
+            },
         )
         return cursor.fetchall()
 

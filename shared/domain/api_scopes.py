@@ -12,5 +12,9 @@ class Scope(StrEnum):
     CONTACTS_WRITE = "contacts:write"
     #: Rules that are added, changed, switched and removed under /api/v1/rules.
     RULES_WRITE = "rules:write"
+    #: Spend and ad accounts that are brought in under /api/v1.
+    SPEND_WRITE = "spend:write"
+    #: Alerts that are acknowledged and resolved under /api/v1.
+    ALERTS_WRITE = "alerts:write"
     #: GET /api/v1: results, figures and set-up, people masked.
     RESULTS_READ = "results:read"

@@ -7,7 +7,7 @@ Names and formulas are those of Meta's Ads Manager (https://www.facebook.com/bus
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
 #: A ratio over fewer events than this is marked as too few to judge by.
@@ -84,9 +84,15 @@ def total(sums: Iterable[Sums], *, currency: str = "") -> Sums:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """A figure made of two sums. `value` is None over nothing; `low` and `high` bound what it may really be (95 %)."""
+    """A figure made of two sums. `value` is None over nothing; `low` and `high` bound what it may really be (95 %).
+
+    `over` is how many events it stands on. `numerator` and `denominator` are the sums: None of a figure that is one by
+    itself, and where a sum is unknown.
+    """
 
     value: Decimal | None
+    numerator: Decimal | int | None = None
+    denominator: Decimal | int | None = None
     over: int | None = None
     low: Decimal | None = None
     high: Decimal | None = None
@@ -101,12 +107,12 @@ def figures(sums: Sums) -> dict[str, Ratio]:
     """Every ratio by name: costs in the currency of the sums, rates as fractions (0.25 is 25 %)."""
     made = {name: _cost(sums.spend, count(sums)) for name, count in _COSTS.items()}
     made |= {name: _rate(part(sums), whole(sums)) for name, (part, whole) in _RATES.items()}
-    made["cpm"] = Ratio(value=_divide(_times(sums.spend, _THOUSAND), sums.impressions))
-    made["cpc"] = Ratio(value=_divide(sums.spend, sums.clicks))
-    made["aov"] = Ratio(value=_divide(sums.gross, sums.purchases), over=sums.purchases)
-    made["roas"] = Ratio(value=_divide(sums.gross, sums.spend), over=sums.purchases)
-    made["net_roas"] = Ratio(value=_divide(sums.net, sums.spend), over=sums.purchases)
-    made["roi"] = Ratio(value=_divide(_roi_gain(sums), sums.spend), over=sums.purchases)
+    made["cpm"] = _ratio(_times(sums.spend, _THOUSAND), sums.impressions)
+    made["cpc"] = _ratio(sums.spend, sums.clicks)
+    made["aov"] = _ratio(sums.gross, sums.purchases, over=sums.purchases)
+    made["roas"] = _ratio(sums.gross, sums.spend, over=sums.purchases)
+    made["net_roas"] = _ratio(sums.net, sums.spend, over=sums.purchases)
+    made["roi"] = _ratio(_roi_gain(sums), sums.spend, over=sums.purchases)
     return made
 
 
@@ -144,20 +150,25 @@ _RATES: Mapping[str, tuple[_Part, _Part]] = {
 }
 
 
+def _ratio(part: int | Decimal | None, whole: int | Decimal | None, *, over: int | None = None) -> Ratio:
+    return Ratio(value=_divide(part, whole), numerator=part, denominator=whole, over=over)
+
+
 def _cost(spend: Decimal | None, count: int | None) -> Ratio:
     """Spend for each event, and the bounds that chance puts on it (a Poisson interval of the count)."""
+    made = _ratio(spend, count, over=count)
     if not count or spend is None:
-        return Ratio(value=None, over=count)
+        return made
     low, high = poisson_bounds(count)
-    return Ratio(value=spend / count, over=count, low=_divide(spend, high), high=_divide(spend, low))
+    return replace(made, low=_divide(spend, high), high=_divide(spend, low))
 
 
 def _rate(part: int | Decimal | None, whole: int | Decimal | None) -> Ratio:
-    value = _divide(part, whole)
-    if value is None or not isinstance(part, int) or not isinstance(whole, int) or part > whole:
-        return Ratio(value=value, over=whole if isinstance(whole, int) else None)
+    made = _ratio(part, whole, over=whole if isinstance(whole, int) else None)
+    if made.value is None or not isinstance(part, int) or not isinstance(whole, int) or part > whole:
+        return made
     low, high = wilson_bounds(part, whole)
-    return Ratio(value=value, over=whole, low=low, high=high)
+    return replace(made, low=low, high=high)
 
 
 def wilson_bounds(part: int, whole: int) -> tuple[Decimal, Decimal]:
