@@ -17,9 +17,11 @@ from console.roi.inside import Level as InsideLevel
 from console.roi.measures import measures
 from console.roi.order import in_order
 from console.roi.question import LEVELS
+from console.roi.rows import PartName
 from console.team.roles import Role
 from console.web.access import least
 from console.web.figure_filters import Filters, read_filters
+from console.web.rows import PART_WORDS, link_to_rows
 from console.web.runtime import database
 from shared.domain.roi import Ratio, Sums
 
@@ -37,6 +39,8 @@ COLUMNS = (
     "cpl", "qualified", "qualification_rate", "cpql", "purchases", "purchase_rate", "cost_per_purchase", "revenue",
     "aov", "roas", "roi", "profit",
 )  # fmt: skip
+#: The figures of COLUMNS that were counted or summed up: they lead to their rows. Ratios stand beside what they are of.
+COUNTED = ("spend", "impressions", "conversations", "leads", "qualified", "purchases", "revenue")
 SPEEDS: Mapping[str, Any] = {
     "reply_seconds": lazy_gettext("Median to reply"),
     "qualify_seconds": lazy_gettext("Median to qualify"),
@@ -69,10 +73,13 @@ def page() -> ResponseReturnValue:
         tables=[(table, _lines(filters, table, sort), measures(table.total)) for table in report.tables if table.rows],
         levels=LEVEL_WORDS,
         columns=COLUMNS,
+        counted=COUNTED,
         speeds=SPEEDS,
         sort=sort,
         measures=measures,
         parts_of=parts_of,
+        rows=link_to_rows,
+        looking={"inside": report.inside.level, "of": report.inside.id} if report.inside else {},
     )
 
 
@@ -141,10 +148,10 @@ def _name(row: Row) -> str:
     return row.name or row.id
 
 
-def parts_of(table: Table) -> Sequence[tuple[str, Sums]]:
+def parts_of(table: Table) -> Sequence[tuple[PartName, Any, Sums]]:
     """What stands below the total: parts of it, and what is in no total."""
     return (
-        (gettext("of which without click id"), table.without_click_id),
-        (gettext("of which spend without leads"), table.without_leads),
-        (gettext("Not from ads, in no total"), table.aside),
+        ("without_click_id", PART_WORDS["without_click_id"], table.without_click_id),
+        ("without_leads", PART_WORDS["without_leads"], table.without_leads),
+        ("not_from_ads", PART_WORDS["not_from_ads"], table.aside),
     )

@@ -40,6 +40,7 @@ from console.web.links import links
 from console.web.login import login
 from console.web.overview import overview
 from console.web.quality import quality
+from console.web.rows import rows
 from console.web.rules import rules
 from console.web.runtime import Runtime
 from console.web.samples import samples
@@ -51,7 +52,7 @@ from console.web.workspaces import workspaces
 
 #: Pages, in no order: what is shown where is in navigation.py.
 BLUEPRINTS = (
-    health, home, login, forgotten, links, account, team, workspaces, keys, audit, overview, ads, quality,
+    health, home, login, forgotten, links, account, team, workspaces, keys, audit, overview, ads, quality, rows,
     deliveries, repairs, webhooks, setup, samples, datasets, rules, accounts, spend, contacts, alerts,
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """What charts are drawn from: JSON for chart.js, in the page's language; and the same numbers as a table."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -51,12 +51,21 @@ def chart(days: Iterable[tuple[date, Sums]], styles: dict[str, Style], currency:
     )
 
 
-def day_rows(days: Iterable[tuple[date, Sums]], columns: Sequence[str], currency: str) -> list[dict[str, Any]]:
-    """Each day's numbers as texts: {day, cells}."""
+def day_rows(
+    days: Iterable[tuple[date, Sums]],
+    columns: Sequence[str],
+    currency: str,
+    link: Callable[[date, str], str] | None = None,
+) -> list[dict[str, Any]]:
+    """Each day's numbers: {day, cells}, a cell being its text and the address of the rows behind it, '' of nothing."""
     rows = []
     for day, sums in days:
         made = measures(sums)
-        rows.append({"day": day, "cells": [figure(name, made[name].value, currency, plain=True) for name in columns]})
+        cells = [
+            (figure(name, made[name].value, currency, plain=True), link(day, name) if link and made[name].value else "")
+            for name in columns
+        ]
+        rows.append({"day": day, "cells": cells})
     return rows
 
 

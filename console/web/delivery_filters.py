@@ -62,6 +62,7 @@ def asked(conn: psycopg.Connection[Any]) -> Asked:
         workspace=workspace,
         ids=(delivery_ids_of(conn, workspace, given["search"]) or [_NO_ID]) if given["search"] else (),
         states=[state] if state else (),
+        tried=given["tried"] == "1" if given["tried"] in ("0", "1") and state == State.PENDING else None,
         reason=given["reason"] or None,
         event_name=given["event"] or None,
         dataset_id=dataset.id if dataset else None,
@@ -73,6 +74,7 @@ def asked(conn: psycopg.Connection[Any]) -> Asked:
     said = {
         **given,
         "state": state,
+        "tried": given["tried"] if state == State.PENDING and given["tried"] in ("0", "1") else "",
         "since": "" if period == _USUALLY else period,
         "channel": str(channel.id) if channel else "",
         "dataset": str(dataset.id) if dataset else "",
@@ -89,4 +91,4 @@ def asked(conn: psycopg.Connection[Any]) -> Asked:
     )
 
 
-_NAMES = ("state", "reason", "dataset", "channel", "event", "since", "search", "test")
+_NAMES = ("state", "tried", "reason", "dataset", "channel", "event", "since", "search", "test")

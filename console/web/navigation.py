@@ -35,7 +35,7 @@ def _entry(endpoint: str, label: Any, icon: str, *also: str) -> Entry:
 
 PAGES = (
     _entry("overview.page", lazy_gettext("Overview"), "overview"),
-    _entry("ads.page", lazy_gettext("Ads"), "ads"),
+    _entry("ads.page", lazy_gettext("Ads"), "ads", "rows"),
     _entry("deliveries.page", lazy_gettext("Deliveries"), "deliveries", "repairs", "webhooks"),
     _entry("contacts.page", lazy_gettext("Contacts"), "contacts"),
     _entry("setup.page", lazy_gettext("Set-up"), "setup", "datasets", "rules", "accounts", "spend", "samples"),

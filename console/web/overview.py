@@ -1,22 +1,25 @@
 """The overview: what ads cost and earned, what needs attention now, and how deliveries stand."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext
 
+from console.roi.funnel import CAPTURED, REPORTED
 from console.roi.measures import measures
 from console.roi.overview import Block, read_overview
 from console.team.roles import Role
 from console.web.access import least, membership
 from console.web.attention import attention, link
 from console.web.charts import TREND, TREND_COLUMNS, chart, day_rows
-from console.web.figure_filters import read_filters
+from console.web.figure_filters import Filters, read_filters
+from console.web.rows import link_to_rows
 from console.web.runtime import database
 from shared.db.delivery_card import read_delivery_card
+from shared.domain.deliveries import State
 from shared.domain.roi import Ratio
 
 overview = Blueprint("overview", __name__, url_prefix="/w/<int:workspace_id>/overview")
@@ -33,30 +36,20 @@ TILES = (
     "revenue",
     "roas",
 )
-#: (what is counted, its share of the step before, what one costs); first as Meta reports it, then as it came in here.
-REPORTED = (
-    ("impressions", None, "cpm"),
-    ("clicks", "ctr", "cpc"),
-    ("link_clicks", "link_ctr", None),
-    ("conversations_reported", None, "cost_per_reported_conversation"),
-)
-CAPTURED = (
-    ("conversations", "capture_rate", "cost_per_conversation"),
-    ("leads", "lead_rate", "cpl"),
-    ("qualified", "qualification_rate", "cpql"),
-    ("purchases", "purchase_rate", "cost_per_purchase"),
-)
-#: (label, states, whether tried before, colour) of the delivery card.
+#: (label, state, whether tried before, colour) of the delivery card.
 CARD = (
-    (lazy_gettext("Accepted by Meta"), ("accepted",), None, "ok"),
-    (lazy_gettext("To be sent"), ("pending", "sending"), False, ""),
-    (lazy_gettext("To be tried again"), ("pending",), True, "warning"),
-    (lazy_gettext("Waits for its value"), ("waiting",), None, ""),
-    (lazy_gettext("Outcome unknown"), ("unknown",), None, "warning"),
-    (lazy_gettext("Refused by Meta"), ("rejected",), None, "danger"),
-    (lazy_gettext("Too old for Meta"), ("expired",), None, "danger"),
-    (lazy_gettext("Not to be sent"), ("skipped",), None, ""),
+    (lazy_gettext("Accepted by Meta"), State.ACCEPTED, None, "ok"),
+    (lazy_gettext("To be sent"), State.PENDING, False, ""),
+    (lazy_gettext("Being sent"), State.SENDING, None, ""),
+    (lazy_gettext("To be tried again"), State.PENDING, True, "warning"),
+    (lazy_gettext("Waits for its value"), State.WAITING, None, ""),
+    (lazy_gettext("Outcome unknown"), State.UNKNOWN, None, "warning"),
+    (lazy_gettext("Refused by Meta"), State.REJECTED, None, "danger"),
+    (lazy_gettext("Too old for Meta"), State.EXPIRED, None, "danger"),
+    (lazy_gettext("Not to be sent"), State.SKIPPED, None, ""),
 )
+#: What is not at its end counts however old it is.
+_UNDER_WAY = (State.PENDING, State.SENDING, State.WAITING, State.UNKNOWN)
 _DELIVERIES_WITHIN = timedelta(days=7)
 
 
@@ -78,7 +71,7 @@ class Shown:
 
     def width(self, name: str) -> float:
         """How wide a step of the funnel is, of 100: its share of the widest."""
-        most = max((self.now[step].value or 0 for step, _, _ in CAPTURED), default=0)
+        most = max((self.now[step.name].value or 0 for step in CAPTURED), default=0)
         return round(float(100 * (self.now[name].value or 0) / most), 2) if most else 0.0
 
 
@@ -95,10 +88,25 @@ def page() -> ResponseReturnValue:
         "overview.html",
         filters=filters,
         found=found,
-        blocks=[_shown(block) for block in found.blocks],
+        blocks=[_shown(filters, block) for block in found.blocks],
         card=card,
-        card_states=[(label, card.of(*states, retried=again), states[0], kind) for label, states, again, kind in CARD],
+        card_states=[
+            {
+                "label": label,
+                "count": card.of(state, retried=again),
+                "href": link(
+                    "deliveries.page",
+                    state=state,
+                    tried=None if again is None else str(int(again)),
+                    since="all" if state in _UNDER_WAY else "7d",
+                    test="1" if filters.asked.test else None,
+                ),
+                "kind": kind,
+            }
+            for label, state, again, kind in CARD
+        ],
         link=link,
+        rows=link_to_rows,
         needs=needs,
         tiles=TILES,
         reported=REPORTED,
@@ -107,12 +115,17 @@ def page() -> ResponseReturnValue:
     )
 
 
-def _shown(block: Block) -> Shown:
+def _shown(filters: Filters, block: Block) -> Shown:
     days = block.days.items()
+
+    def of_day(day: date, name: str) -> str:
+        only = {"period": None, "since": day.isoformat(), "until": day.isoformat()}
+        return link_to_rows(filters, name, block.currency, **only)
+
     return Shown(
         block=block,
         now=measures(block.total),
         before=measures(block.before),
         chart=chart(days, TREND, block.currency, block.gaps),
-        rows=day_rows(days, TREND_COLUMNS, block.currency),
+        rows=day_rows(days, TREND_COLUMNS, block.currency, of_day),
     )

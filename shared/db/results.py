@@ -23,6 +23,7 @@ class DeliveryFilter:
     ids: Sequence[int] = ()
     workspace: str | None = None
     states: Sequence[str] = ()
+    tried: bool | None = None
     reason: str | None = None
     event_name: str | None = None
     dataset_id: int | None = None
@@ -85,6 +86,7 @@ def list_deliveries(
         "d.id = any(%(ids)s)": bool(which.ids),
         "c.workspace = %(workspace)s": which.workspace is not None,
         "d.state = any(%(states)s)": bool(which.states),
+        "(d.attempts > 0) = %(tried)s": which.tried is not None,
         "d.reason = %(reason)s": which.reason is not None,
         "d.event_name = %(event)s": which.event_name is not None,
         "d.dataset_id = %(dataset)s": which.dataset_id is not None,
@@ -101,6 +103,7 @@ def list_deliveries(
                 "ids": list(which.ids),
                 "workspace": which.workspace,
                 "states": list(which.states),
+                "tried": which.tried,
                 "reason": which.reason,
                 "event": which.event_name,
                 "dataset": which.dataset_id,

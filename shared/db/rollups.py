@@ -29,10 +29,10 @@ _FIRST_TOUCH = f"""
     order by t.occurred_at, t.id limit 1
 """
 
-#: One row for each combination of what can be asked for, over whole days of a zone from `since` to `until`. What a
-#: conversion is worth is what `shared.domain.revenue` says: its last amendment, else its value; a refund of no amount
-#: gives everything back, and no more than everything can be given back.
-DAYS = f"""
+#: One row of `facts` for each thing that counts somewhere from `since` to `until`, with the moment it counts at and
+#: whose it is. What a conversion is worth is what `shared.domain.revenue` says: its last amendment, else its value; a
+#: refund of no amount gives everything back, and no more than everything can be given back.
+FACTS = f"""
 with worth as not materialized (
     select c.id, c.contact_id, c.touchpoint_id, c.occurred_at, coalesce(c.channel_id, 0) as channel_id,
            case when c.source = 'meta_automatic' then 'meta:' else '' end || c.event_name as event_name,
@@ -60,11 +60,11 @@ with worth as not materialized (
 ), facts as (
     select t.occurred_at as moment, 'click' as basis, 'last' as model, t.channel_id, t.ad_id, t.class,
            t.source_app as placement, 'conversation' as event_name, '' as currency, t.is_test, 0 as gross,
-           0 as refunds, null::numeric as cost
+           0 as refunds, null::numeric as cost, t.contact_id, t.id as touchpoint_id, null::uuid as conversion_id
     from clicks t
   union all
     select {_WRITTEN.format(m="m")}, 'click', 'last', m.channel_id, null, 'organic', null, 'conversation', '',
-           m.is_test, 0, 0, null
+           m.is_test, 0, 0, null, m.contact_id, null, null
     from messages m
     where m.channel_id in (select id from channels where workspace = %(workspace)s) and m.direction = 'in'
       and {_WRITTEN.format(m="m")} >= %(since)s and {_WRITTEN.format(m="m")} < %(until)s and m.class = 'organic'
@@ -72,23 +72,23 @@ with worth as not materialized (
                       and ({_WRITTEN.format(m="e")}, e.id) < ({_WRITTEN.format(m="m")}, m.id))
   union all
     select c.occurred_at, 'conversion', 'last', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
-           c.is_test, c.gross, c.refunds, c.cost
+           c.is_test, c.gross, c.refunds, c.cost, c.contact_id, t.id, c.id
     from worth c left join touchpoints t on t.id = c.touchpoint_id
     where c.occurred_at >= %(since)s and c.occurred_at < %(until)s
   union all
     select c.occurred_at, 'conversion', 'first', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name,
-           c.currency, c.is_test, c.gross, c.refunds, c.cost
+           c.currency, c.is_test, c.gross, c.refunds, c.cost, c.contact_id, t.id, c.id
     from worth c
     left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on c.touchpoint_id is not null
     left join touchpoints t on t.id = coalesce(f.touchpoint_id, c.touchpoint_id)
     where c.occurred_at >= %(since)s and c.occurred_at < %(until)s
   union all
     select t.occurred_at, 'click', 'last', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
-           c.is_test, c.gross, c.refunds, c.cost
+           c.is_test, c.gross, c.refunds, c.cost, c.contact_id, t.id, c.id
     from clicks t join worth c on c.touchpoint_id = t.id
   union all
     select t.occurred_at, 'click', 'first', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
-           c.is_test, c.gross, c.refunds, c.cost
+           c.is_test, c.gross, c.refunds, c.cost, c.contact_id, t.id, c.id
     from clicks t
     cross join lateral ({_SAME_PERSON.format(who="t.contact_id")}) g
     join worth c on c.contact_id = g.id and c.touchpoint_id is not null
@@ -97,10 +97,15 @@ with worth as not materialized (
   union all
     -- Without a click there is no click's day: such conversions count on their own, so that totals are whole.
     select c.occurred_at, 'click', m.model, c.channel_id, null, null, null, c.event_name, c.currency, c.is_test,
-           c.gross, c.refunds, c.cost
+           c.gross, c.refunds, c.cost, c.contact_id, null, c.id
     from worth c cross join (values ('last'), ('first')) m (model)
     where c.occurred_at >= %(since)s and c.occurred_at < %(until)s and c.touchpoint_id is null
 )
+"""
+
+#: The facts of whole days of a zone, one row for each combination of what can be asked for.
+DAYS = f"""
+{FACTS}
 select %(workspace)s::text as workspace, %(zone)s::text as zone, (moment at time zone %(zone)s)::date as day, basis,
        model, channel_id, coalesce(ad_id, '') as ad_id, coalesce(class, 'none') as class,
        coalesce(placement, '') as placement, event_name, currency, is_test, count(*) as events, sum(gross) as gross,

@@ -42,6 +42,9 @@ def business_template(postgres_url: str) -> str:
     """The name of a database in which the business has been made up; it takes too long for every test."""
     name = "ctwa_business"
     with psycopg.connect(postgres_url, autocommit=True) as conn:
+        # Another folder's tests may have had it made.
+        if conn.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+            return name
         conn.execute(f"create database {name} template ctwa_template")
     with psycopg.connect(with_database(postgres_url, name)) as conn:
         make_up_business(conn)
