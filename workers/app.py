@@ -1,5 +1,6 @@
-"""The Celery app of the workers: `celery --app workers.app worker --queues intake`. Beat and Flower: taskless.py."""
+"""The Celery app of the workers: `python -m workers worker --queues intake`. Beat and Flower: taskless.py."""
 
+import gc
 import os
 import threading
 from typing import Any
@@ -56,6 +57,9 @@ def _serve_metrics(**_: Any) -> None:
     # Celery sets up logging after this; its first line should have our form already.
     _configure_logs()
     serve_metrics(process.settings)
+    # What was imported is for good: left out of collections, its pages stay those that a pool's children share.
+    gc.collect()
+    gc.freeze()
 
 
 @worker_process_init.connect

@@ -1,4 +1,4 @@
-"""The Celery app of the processes that run no task: `celery --app workers.taskless beat`, and `… flower`.
+"""The Celery app of the processes that run no task: `python -m workers beat`, and Flower.
 
 They hold no key and no database, and start in half the time of a worker. Beat's calendar is theirs alone to know.
 """

@@ -31,7 +31,6 @@ _TUNING = (
 MEASURED = ("receiver", "intake", "sending", "sweeper", "beat")
 FLOWER_USER = "ctwa"
 _READY_SECONDS = 90.0  # a first start on a busy machine compiles every module
-_CELERY = ("-m", "celery", "--quiet")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -100,7 +99,7 @@ def _flower(around: Surroundings) -> Process:
     return _process(
         around,
         "flower",
-        (*_CELERY, "--app", "workers.taskless", "flower"),
+        ("-m", "celery", "--quiet", "--app", "workers.taskless", "flower"),
         settings={
             "REDIS_URL": around.redis_url,
             "FLOWER_ADDRESS": "127.0.0.1",
@@ -177,7 +176,7 @@ def _worker(
     return _process(
         around,
         name,
-        (*_CELERY, "--app", "workers.app", "worker", *events, "--hostname", f"{name}@%h", *arguments),
+        ("-m", "workers", "worker", *events, "--hostname", f"{name}@%h", *arguments),
         settings={**_worker_settings(around), **(extra or {})},
         stop_seconds=stop_seconds,
         colour=colour,
@@ -194,7 +193,7 @@ def _beat(around: Surroundings) -> Process:
     return _process(
         around,
         "beat",
-        (*_CELERY, "--app", "workers.taskless", "beat", *arguments),
+        ("-m", "workers", "beat", *arguments),
         settings={"REDIS_URL": around.redis_url},
         colour="90",
     )

@@ -30,15 +30,29 @@ def country_of(phone: str | None) -> str | None:
     """
     if not phone:
         return None
+    region = _only_region(phone) or _region_by_plan(phone)
+    # 001 is the world (satellite and toll-free codes), ZZ is nowhere.
+    return region if region.isalpha() and region != "ZZ" else None
+
+
+def _only_region(phone: str) -> str | None:
+    """The country whose code this number begins with, where no other has the code: most of the world, and at once."""
+    for length in (1, 2, 3):
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(phone[:length]) if phone.isdecimal() else 0, ())
+        # Shorter and longer ones are no numbers, as `phonenumbers` has it.
+        if len(regions) == 1 and 2 <= len(phone) - length <= 17:
+            return regions[0]
+    return None
+
+
+def _region_by_plan(phone: str) -> str:
     try:
         number = phonenumbers.parse(f"+{phone}")
     except phonenumbers.NumberParseException:
-        return None
-    region = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(
+        return "ZZ"
+    return phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(
         number.country_code or 0
     )
-    # 001 is the world (satellite and toll-free codes), ZZ is nowhere.
-    return region if region.isalpha() and region != "ZZ" else None
 
 
 def region_allowed(country: str | None, *, policy: str, restricted: Sequence[str] | None) -> bool:

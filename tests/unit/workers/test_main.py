@@ -1,0 +1,31 @@
+"""How workers and beat are started."""
+
+import subprocess
+import sys
+
+import pytest
+
+_RUN = """
+import runpy, sys
+sys.argv = ["workers", *{arguments}]
+try:
+    runpy.run_module("workers", run_name="__main__")
+except SystemExit as end:
+    print(end)
+print(sorted({{"flower", "tornado", "prompt_toolkit"}} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["worker"], "SECRET_KEYS: is not set"),
+        (["beat"], "REDIS_URL: is not set"),
+        (["other"], "python -m workers worker or beat"),
+    ],
+)
+def test_a_start_that_fails_says_why_and_no_process_loads_flower(arguments, said):
+    program = _RUN.format(arguments=arguments)
+    done = subprocess.run([sys.executable, "-c", program], env={}, capture_output=True, text=True, check=True)
+    assert said in done.stdout
+    assert done.stdout.endswith("[]\n")
