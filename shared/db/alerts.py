@@ -10,7 +10,8 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from shared.domain.alerts import Finding, Setting
+from shared.domain.alert_rules import Finding
+from shared.domain.alerts import Setting
 
 
 @dataclass(frozen=True, kw_only=True)

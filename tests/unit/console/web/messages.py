@@ -57,5 +57,4 @@ def _sources() -> Iterable[Path]:
     yield from sorted((ROOT / "console" / "doctor").glob("*.py"))
     yield from sorted((ROOT / "console" / "spend").glob("*.py"))
     yield from (ROOT / "console" / "trace.py", ROOT / "console" / "preview.py", ROOT / "console" / "workspaces.py")
-    yield from (ROOT / "shared" / "domain" / "alerts.py", ROOT / "shared" / "domain" / "reasons.py")
-    yield ROOT / "shared" / "domain" / "rule_definitions.py"
+    yield from sorted((ROOT / "shared" / "domain").rglob("*.py"))
