@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-data up down status test check faults bench bench-growth bench-backlog fuzz format lock clean
+.PHONY: help install demo demo-data up down status test check faults bench bench-growth bench-backlog bench-pages fuzz format lock clean
 
 help: ## Lists the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-growth: $(STAMP) ## Measures what statements cost over millions of rows (B
 
 bench-backlog: $(STAMP) ## Measures how 200,000 webhooks and deliveries drain (BENCH="--rows 20000" for fewer)
 	@$(BIN)/python -m tests.bench --only backlog $(BENCH)
+
+bench-pages: $(STAMP) ## Measures how long each page of the console takes (BENCH="--rows 200000"; of 2,000,000 people unless said, 10 GB)
+	@$(BIN)/python -m tests.bench --only pages $(BENCH)
 
 fuzz: $(STAMP) ## Looks for requests that no adapter can cope with, longer than the tests do (FUZZ_EXAMPLES=2000 each)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(BIN)/python -m pytest tests/fuzz -q --timeout 0

@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, one round; only prints")
     parser.add_argument("--render", action="store_true", help="only write the page anew, from what is kept")
     parser.add_argument("--rounds", type=int, help="how often each variant runs (default: 3)")
-    parser.add_argument("--rows", type=int, nargs="+", help="sizes of the tables, for growth and backlog")
+    parser.add_argument("--rows", type=int, nargs="+", help="sizes of the tables, for growth, backlog and pages")
     return parser.parse_args()
 
 

@@ -11,7 +11,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 
 _INTRODUCTION = """# Performance
 
-<!-- Made by `make bench`, `make bench-growth` and `make bench-backlog` from tests/bench/results.json; don't edit it
+<!-- Made by `make bench` and its sisters in the Makefile from tests/bench/results.json; don't edit it
 by hand. -->
 
 How fast it is, and what limits each number. Absolute figures belong to the machine they were measured on, and on a
