@@ -56,6 +56,8 @@ def demo_data(
             ) from error
         except ValueError as error:
             raise InvalidError(f"{error} --again replaces it, --remove takes it out.") from error
+        # So much came at once that Postgres would plan for tables as they were before.
+        conn.execute("analyze")
         conn.commit()
         for workspace, zone in missing_zones(conn):
             add_zone(conn, workspace, zone)

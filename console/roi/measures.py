@@ -76,5 +76,10 @@ def measures(sums: Sums) -> dict[str, Ratio]:
     return {name: Ratio(value=_decimal(_SUMS[name](sums))) if name in _SUMS else ratios[name] for name in UNITS}
 
 
+def measure(sums: Sums, name: str) -> Decimal | None:
+    """One figure of these sums; for sorting many."""
+    return _decimal(_SUMS[name](sums)) if name in _SUMS else figures(sums)[name].value
+
+
 def _decimal(value: Decimal | int | None) -> Decimal | None:
     return None if value is None else Decimal(value)

@@ -14,7 +14,7 @@ from console.roi.export import COLUMNS as FILE_COLUMNS
 from console.roi.export import as_csv, plain_rows
 from console.roi.inside import Inside
 from console.roi.inside import Level as InsideLevel
-from console.roi.measures import measures
+from console.roi.measures import measure, measures
 from console.roi.order import in_order
 from console.roi.question import LEVELS
 from console.roi.rows import PartName
@@ -46,7 +46,9 @@ SPEEDS: Mapping[str, Any] = {
     "qualify_seconds": lazy_gettext("Median to qualify"),
     "purchase_seconds": lazy_gettext("Median to purchase"),
 }
-_OWN = ("level", "inside", "of", "sort")
+_OWN = ("level", "inside", "of", "sort", "rows")
+#: So many rows are shown at first: more are hard to read, and slow to write.
+_ROWS = 60
 _USUAL_SORT = "-spend"
 
 
@@ -71,6 +73,7 @@ def page() -> ResponseReturnValue:
         filters=filters,
         report=report,
         tables=[(table, _lines(filters, table, sort), measures(table.total)) for table in report.tables if table.rows],
+        rows_at_first=_ROWS,
         levels=LEVEL_WORDS,
         columns=COLUMNS,
         counted=COUNTED,
@@ -118,17 +121,18 @@ def _sort() -> str:
 
 
 def _lines(filters: Filters, table: Table, sort: str) -> list[Line]:
-    lines = [_line(filters, row) for row in table.rows]
     name, down = sort.removeprefix("-"), sort.startswith("-")
-    return in_order(lines, lambda line: _key(line, name), down=down)
+    rows = in_order(table.rows, lambda row: _key(row, name), down=down)
+    shown = rows if filters.more.get("rows") == "all" else rows[:_ROWS]
+    return [_line(filters, row) for row in shown]
 
 
-def _key(line: Line, name: str) -> Decimal | float | str | None:
+def _key(row: Row, name: str) -> Decimal | float | str | None:
     if name == "name":
-        return line.name.casefold()
+        return _name(row).casefold()
     if name in SPEEDS:
-        return getattr(line.row.speeds, name) if line.row.speeds else None
-    return line.figures[name].value
+        return getattr(row.speeds, name) if row.speeds else None
+    return measure(row.sums, name)
 
 
 def _line(filters: Filters, row: Row) -> Line:
