@@ -41,7 +41,7 @@ def list_people(
     """Up to `limit` people, the newest first; `after` is the id of the last one already seen."""
     conditions = ["c.workspace = %(workspace)s", "c.merged_into is null"]
     conditions += ["c.stage = %(stage)s"] if which.stage else []
-    conditions += ["%(tag)s = any(c.tags)"] if which.tag else []
+    conditions += ["c.tags @> array[%(tag)s]", "c.tags <> '{}'"] if which.tag else []
     conditions += [] if which.with_test else ["not c.is_test"]
     conditions += ["c.id < %(after)s"] if after is not None else []
     with conn.cursor(row_factory=class_row(ContactRow)) as cursor:
@@ -70,9 +70,17 @@ def list_people(
 
 
 def stages_of(conn: psycopg.Connection[Any], workspace: str) -> list[str]:
-    """The stages that people of a workspace have come to, up to 100."""
+    """The stages that people of a workspace have come to, up to 100; each is one step in an index."""
     rows = conn.execute(
-        "select distinct stage from contacts where workspace = %s and stage is not null order by 1 limit 100",
-        [workspace],
+        """
+        with recursive found as (
+            (select stage from contacts where workspace = %(it)s and stage is not null order by stage limit 1)
+            union all
+            select (select stage from contacts where workspace = %(it)s and stage > f.stage order by stage limit 1)
+            from found f where f.stage is not null
+        )
+        select stage from found where stage is not null limit 100
+        """,
+        {"it": workspace},
     ).fetchall()
     return [stage for (stage,) in rows]

@@ -22,9 +22,10 @@ class ChannelTraffic:
     A day's worth: `webhooks` that came, `read` of them by intake, `with_messages` of those that held any, `messages` in
     them, `duplicates` of these that were known already, `ignored` reason -> count (webhooks without messages are kept
     for some hours only).
-    A week's worth: `rejected` webhooks by reason, `classes` of messages, `blank` messages whose content never came
-    (kind `unknown`), `flags` of touchpoints. `seconds_ago` is the age of the last webhook, None if none is kept;
-    `had_messages` and `had_ads` go back as far as messages and touchpoints are kept.
+    A week's worth: `rejected` webhooks by reason; and of the newest 10,000 messages and touchpoints `classes` of
+    messages, `blank` messages whose content never came (kind `unknown`), `flags` of touchpoints. `seconds_ago` is the
+    age of the last webhook, or if none of 3 days is kept of the last message, None without any; `had_messages` and
+    `had_ads` go back as far as messages and touchpoints are kept.
     """
 
     channel_id: int
@@ -45,9 +46,14 @@ class ChannelTraffic:
 
 _EVER = """
 select c.id as channel_id,
-       (select extract(epoch from now() - w.received_at)::float8 from webhooks w
-        where w.source = 'channel' and w.source_id = c.id and w.headers ->> 'user-agent' is distinct from %(ours)s
-        order by w.received_at desc limit 1) as seconds_ago,
+       -- Further back the newest message has to do: all other channels' webhooks would have to be read.
+       coalesce(
+           (select extract(epoch from now() - w.received_at)::float8 from webhooks w
+            where w.source = 'channel' and w.source_id = c.id and w.headers ->> 'user-agent' is distinct from %(ours)s
+              and w.received_at > now() - interval '3 days'
+            order by w.received_at desc limit 1),
+           (select extract(epoch from now() - m.received_at)::float8 from messages m
+            where m.channel_id = c.id and m.direction = 'in' order by m.received_at desc limit 1)) as seconds_ago,
        exists (select from messages m where m.channel_id = c.id) as had_messages,
        exists (select from touchpoints t where t.channel_id = c.id) as had_ads
 from channels c where c.id = any(%(ids)s)
@@ -63,7 +69,7 @@ from webhooks w where {_POSTED} and w.received_at > now() - interval '1 day' gro
 _IGNORED = f"""
 select w.source_id, i.key, sum(i.value::bigint)::bigint
 from webhooks w cross join lateral jsonb_each_text(w.ignored) i
-where {_POSTED} and w.received_at > now() - interval '1 day' and w.ignored is not null group by 1, 2 order by 1, 2
+where {_POSTED} and w.received_at > now() - interval '1 day' and w.ignored <> '{{}}' group by 1, 2 order by 1, 2
 """
 
 _REJECTED = f"""
@@ -73,14 +79,24 @@ where {_POSTED} and w.state = 'rejected' and w.received_at > now() - interval '7
 
 _CLASSES = """
 select m.channel_id, m.class, count(*), count(*) filter (where m.class = 'organic' and m.kind = 'unknown')
-from messages m
-where m.channel_id = any(%(ids)s) and m.direction = 'in' and m.received_at > now() - interval '7 days'
+from unnest(%(ids)s::bigint[]) c (id)
+cross join lateral (
+    select channel_id, class, kind from messages
+    where channel_id = c.id and direction = 'in' and received_at > now() - interval '7 days'
+    order by received_at desc limit 10000
+) m
 group by 1, 2 order by 1, 2
 """
 
 _FLAGS = """
-select t.channel_id, f.flag, count(*) from touchpoints t cross join lateral unnest(t.flags) f (flag)
-where t.channel_id = any(%(ids)s) and t.occurred_at > now() - interval '7 days' group by 1, 2 order by 1, 2
+select t.channel_id, f.flag, count(*)
+from unnest(%(ids)s::bigint[]) c (id)
+cross join lateral (
+    select channel_id, flags from touchpoints
+    where channel_id = c.id and occurred_at > now() - interval '7 days'
+    order by occurred_at desc limit 10000
+) t
+cross join lateral unnest(t.flags) f (flag) group by 1, 2 order by 1, 2
 """
 
 
