@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from shared.db import claims, deliveries, erasures, heartbeats, notifications, rollups, webhooks
+from shared.db import claims, deliveries, delivery_counts, erasures, heartbeats, notifications, rollups, webhooks
 from shared.db.alert_notices import has_due_notices
 from shared.db.pool import connection_options
 from shared.domain.deliveries import EXPIRES_AFTER
@@ -184,6 +184,8 @@ class Sweeper:
         while more and time.monotonic() - began < ADD_UP_SECONDS and not self._runtime.stopping.is_set():
             with self._runtime.pool.connection() as conn:
                 more = rollups.refresh(conn).more
+        with self._runtime.pool.connection() as conn:
+            delivery_counts.add_up(conn)
         took = time.monotonic() - began
         self._add_up_at = time.monotonic() + (0 if more else ADD_UP_RESTS * took)
 

@@ -107,6 +107,7 @@ def remove(conn: psycopg.Connection[Any], *, actor: str) -> bool:
         f"delete from ad_names where account_id in ({ids['accounts']})",
         "delete from ad_accounts where workspace = %(it)s",
         "delete from channels where workspace = %(it)s",
+        "delete from delivery_counts where workspace = %(it)s",
         "delete from roi_daily where workspace = %(it)s",
         "delete from roi_changes where workspace = %(it)s",
         "delete from roi_zones where workspace = %(it)s",

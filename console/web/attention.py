@@ -15,7 +15,7 @@ from console.web.said import said
 from shared.db.alerts import list_alerts
 from shared.db.channels import Channel
 from shared.db.datasets import all_datasets
-from shared.db.delivery_card import DeliveryCard
+from shared.db.delivery_figures import DeliveryFigures
 from shared.domain.sentences import together
 
 _ALERTS = 20
@@ -33,7 +33,7 @@ class Need:
     href: str = ""
 
 
-def attention(conn: psycopg.Connection[Any], channels: Sequence[Channel], card: DeliveryCard) -> list[Need]:
+def attention(conn: psycopg.Connection[Any], channels: Sequence[Channel], card: DeliveryFigures) -> list[Need]:
     """What needs attention, the worst first."""
     used = {channel.dataset_id for channel in channels}
     found = [

@@ -1,7 +1,6 @@
 """Deliveries: what became of every event, one event's whole story, and the list as a file."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +20,7 @@ from console.web.cursors import cursor_of, split_cursor
 from console.web.delivery_filters import Asked, asked
 from console.web.runtime import database, runtime
 from shared.capi.event_names import META_NAMES
-from shared.db.delivery_figures import StateCount, oldest_waiting, pace, state_counts
+from shared.db.delivery_figures import read_delivery_figures
 from shared.db.results import DeliveryFilter, DeliveryRow, list_deliveries
 from shared.domain.deliveries import State
 
@@ -49,8 +48,9 @@ def page() -> ResponseReturnValue:
     with database() as conn:
         question = asked(conn)
         found = list_deliveries(conn, question.which, limit=_PAGE + 1, after=_after())
-        workspace = membership().workspace
-        counts = state_counts(conn, workspace, since=question.since, with_test=question.with_test)
+        figures = read_delivery_figures(
+            conn, membership().workspace, since=question.since, test=question.with_test, under_way_since=question.since
+        )
         return render_template(
             "deliveries.html",
             rows=found[:_PAGE],
@@ -58,11 +58,11 @@ def page() -> ResponseReturnValue:
             older=cursor_of(found[_PAGE - 1].created_at, found[_PAGE - 1].id) if len(found) > _PAGE else None,
             periods=PERIOD_WORDS,
             events=sorted(META_NAMES),
-            states=_by_state(counts),
-            reasons=[one for one in counts if one.reason and one.state in question.which.states],
-            acceptance=_acceptance(counts),
-            pace=pace(conn, workspace, since=question.since, with_test=question.with_test),
-            oldest=oldest_waiting(conn, workspace, with_test=question.with_test),
+            states={state: figures.states[state] for state in State if figures.states[state]},
+            reasons=[(reason, count) for state, reason, count in figures.reasons if state in question.which.states],
+            acceptance=figures.acceptance,
+            pace=figures.pace,
+            oldest=figures.oldest_waiting,
         )
 
 
@@ -120,20 +120,6 @@ def _story(delivery_id: int, *, reveal: bool) -> ResponseReturnValue:
 def _after() -> tuple[Any, int] | None:
     place = split_cursor(request.args.get("before", ""))
     return (place[0], int(place[1])) if place and place[1].isdecimal() else None
-
-
-def _by_state(counts: Sequence[StateCount]) -> dict[str, int]:
-    found: Counter[str] = Counter()
-    for one in counts:
-        found[one.state] += one.count
-    return {state: found[state] for state in State if found[state]}
-
-
-def _acceptance(counts: Sequence[StateCount]) -> float | None:
-    """The share of what Meta answered that it accepted."""
-    by_state = _by_state(counts)
-    answered = by_state.get(State.ACCEPTED, 0) + by_state.get(State.REJECTED, 0)
-    return by_state.get(State.ACCEPTED, 0) / answered if answered else None
 
 
 def _all(question: Asked) -> Iterator[DeliveryRow]:

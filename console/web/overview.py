@@ -1,7 +1,7 @@
 """The overview: what ads cost and earned, what needs attention now, and how deliveries stand."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -18,7 +18,7 @@ from console.web.charts import TREND, TREND_COLUMNS, chart, day_rows
 from console.web.figure_filters import Filters, read_filters
 from console.web.rows import link_to_rows
 from console.web.runtime import database
-from shared.db.delivery_card import read_delivery_card
+from shared.db.delivery_figures import read_delivery_figures
 from shared.domain.deliveries import State
 from shared.domain.roi import Ratio
 
@@ -82,7 +82,8 @@ def page() -> ResponseReturnValue:
     with database() as conn:
         filters = read_filters(conn)
         found = read_overview(conn, filters.asked)
-        card = read_delivery_card(conn, membership().workspace, within=_DELIVERIES_WITHIN, test=filters.asked.test)
+        since = datetime.now(UTC) - _DELIVERIES_WITHIN
+        card = read_delivery_figures(conn, membership().workspace, since=since, test=filters.asked.test)
         needs = attention(conn, filters.channels, card)
     return render_template(
         "overview.html",

@@ -166,8 +166,16 @@ def deliveries_of(conn: psycopg.Connection[Any], conversion_id: UUID) -> list[De
 def states_of_dataset(conn: psycopg.Connection[Any], dataset_id: int) -> dict[str, int]:
     """How many deliveries of a dataset are in each state, test rows included."""
     rows = conn.execute(
-        "select state, count(*) from deliveries where dataset_id = %s group by state order by state",
-        [dataset_id],
+        """
+        select state, sum(count)::bigint from (
+            select state, count from delivery_counts where dataset_id = %(it)s
+            union all select state, count(*) from deliveries where state = 'pending' and dataset_id = %(it)s group by 1
+            union all select state, count(*) from deliveries where state = 'sending' and dataset_id = %(it)s group by 1
+            union all select state, count(*) from deliveries where state = 'waiting' and dataset_id = %(it)s group by 1
+            union all select state, count(*) from deliveries where state = 'unknown' and dataset_id = %(it)s group by 1
+        ) x group by state having sum(count) > 0 order by state
+        """,
+        {"it": dataset_id},
     ).fetchall()
     return {state: int(count) for state, count in rows}
 
