@@ -26,6 +26,7 @@ BROKEN = {
     "submissions": ["kind = 'other'", "source = 'other'", "state = 'other'", "state = 'refused'"],
     "conversion_changes": ["kind = 'other'", "value = -1", "currency = 'brl'", "source = 'other'", "currency = null"],
     "contacts": ["country = 'BRA'"],
+    "delivery_counts": ["state = 'pending'"],
     "roi_daily": ["basis = 'other'", "model = 'other'", "class = 'other'"],
     "ad_accounts": [
         "lease_until = now()", "sync_since = current_date", "sync_started_at = now()",
@@ -146,6 +147,10 @@ def stocked(conn):
     )
     conn.execute("insert into first_touches (contact_id, touchpoint_id) values (1, 1)")
     conn.execute(f"insert into roi_daily {DAYS}", day_parameters(conn, "default", "UTC", Span(first=TODAY, last=TODAY)))
+    conn.execute(
+        "insert into delivery_counts (workspace, dataset_id, hour, state, is_test, count)"
+        " values ('default', 1, now(), 'accepted', false, 1)"
+    )
     conn.execute("insert into rules (workspace, name, definition) values ('default', 'qualified', '{}')")
     conn.execute(SPEND_ALERTS_AND_TEAM)
     conn.commit()
