@@ -1,6 +1,5 @@
 """Fixtures that several kinds of tests share. Unit tests use none of them: they touch no socket."""
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,11 +7,11 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from shared.db.migrate import migrate
 from shared.local.postgres import running_postgres
 from shared.local.valkey import running_valkey
+from tests.databases import TEMPLATE, Databases, with_database
 
 # How fast an example is says nothing on a busy machine, so no test fails for it. Thorough searches are in tests/fuzz.
 settings.register_profile("ctwa", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,21 +29,24 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Postgres of this test session, with a migrated template database that tests are cloned from."""
     with running_postgres(tmp_path_factory.mktemp("postgres") / "pg", durable=False) as url:
         with psycopg.connect(url, autocommit=True) as conn:
-            conn.execute("create database ctwa_template")
-        with psycopg.connect(with_database(url, "ctwa_template")) as conn:
+            conn.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+        with psycopg.connect(with_database(url, TEMPLATE)) as conn:
             migrate(conn)
         yield url
 
 
+@pytest.fixture(scope="session")
+def databases(postgres_url: str) -> Databases:
+    """Where the databases of tests come from."""
+    return Databases(postgres_url)
+
+
 @pytest.fixture
-def database_url(postgres_url: str) -> Iterator[str]:
+def database_url(postgres_url: str, databases: Databases) -> Iterator[str]:
     """A migrated database of this test alone; the URL is the owner's."""
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("create database {} template ctwa_template").format(sql.Identifier(name)))
+    name = databases.take()
     yield with_database(postgres_url, name)
-    with psycopg.connect(postgres_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    databases.give_back(name)
 
 
 @pytest.fixture
@@ -59,13 +61,6 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Valkey of this test session."""
     with running_valkey(tmp_path_factory.mktemp("valkey")) as url:
         yield url
-
-
-def with_database(url: str, name: str) -> str:
-    """The same server's URL with another database."""
-    parts = conninfo_to_dict(url)
-    parts["dbname"] = name
-    return make_conninfo(**parts)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from shared.providers import PROVIDERS
 from shared.providers.base import Request
 from shared.providers.samples import list_samples
 from shared.queue import Work, make_redis
-from tests.conftest import with_database
+from tests.databases import with_database
 from tests.integration.console.commands import CONSOLE_PASSWORD, Cli
 
 

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from shared.db import migrate as module
 from shared.db.migrate import Migration, MigrationError, migrate, pending, read_migrations, set_role_passwords
-from tests.conftest import with_database
+from tests.databases import with_database
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from shared.db import (
 from shared.ids import uuid7
 from tests.bench.fill import BIG, Places, add_waiting, analyse, fill
 from tests.bench.plans import watched
-from tests.conftest import with_database
+from tests.databases import with_database
 from tests.integration.db.makers import add_channel, add_dataset
 
 ROWS = 20_000

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.conftest import with_database
+from tests.databases import with_database
 from tests.integration.receiver.harness import Receiver, World, running
 
 

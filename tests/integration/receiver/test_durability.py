@@ -21,7 +21,7 @@ from psycopg import sql
 from shared.db.migrate import migrate
 from shared.local.postgres import running_postgres
 from shared.local.valkey import running_valkey
-from tests.conftest import with_database
+from tests.databases import with_database
 from tests.integration.receiver.harness import (
     WHAPI,
     Proxy,

@@ -19,7 +19,7 @@ from console.web.runtime import Runtime
 from shared.crypto import generate_key
 from shared.db.migrate import set_role_passwords
 from shared.settings import load_settings
-from tests.conftest import with_database
+from tests.databases import with_database
 from tests.integration.console.commands import CONSOLE_PASSWORD
 from tests.integration.receiver.harness import free_port, wait_until
 from tests.integration.web.business import make_up_business
