@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from console.errors import ConflictError, InvalidError, NotFoundError
-from console.privacy import mask_identity
+from console.privacy import mask_identity, open_sealed
 from console.webhooks import readable_body
 from shared.crypto import CannotDecrypt, HashRing, KeyRing
 from shared.db import audit
@@ -126,7 +126,7 @@ def reveal_names(conn: psycopg.Connection[Any], rings: Rings, person: Person, *,
     """A person's names in clear: [{kind, value}]; the audit log keeps who asked."""
     audit.record(conn, actor=actor, action="contact.reveal", subject=f"contact:{person.id}", workspace=person.workspace)
     return [
-        {"kind": one.kind, "value": _value(rings.secrets, one.ciphertext)[0]}
+        {"kind": one.kind, "value": open_sealed(rings.secrets, one.ciphertext)[0]}
         for one in identities_of(conn, person.contact_ids)
     ]
 
@@ -138,10 +138,10 @@ def export(conn: psycopg.Connection[Any], rings: Rings, person: Person, *, actor
     """
     sections = {section: held_rows(conn, section, person.contact_ids) for section in SECTIONS}
     for row in sections["identities"]:
-        row["value"], row["note"] = _value(rings.secrets, row.pop("ciphertext"))
+        row["value"], row["note"] = open_sealed(rings.secrets, row.pop("ciphertext"))
     for row in sections["messages"]:
         sealed = row.pop("text")
-        row["text"] = _value(rings.secrets, sealed)[0] if sealed is not None else None
+        row["text"] = open_sealed(rings.secrets, sealed)[0] if sealed is not None else None
     for row in sections["webhooks"]:
         row["body"] = _body(rings.secrets, row)
     for row in sections["requests_to_meta"]:
@@ -198,18 +198,8 @@ def _zones(conn: psycopg.Connection[Any], person: Person) -> dict[str, str]:
 
 
 def _masked(ring: KeyRing, kind: str, ciphertext: bytes | None) -> str | None:
-    value, _ = _value(ring, ciphertext)
+    value, _ = open_sealed(ring, ciphertext)
     return None if value is None else mask_identity(kind, value)
-
-
-def _value(ring: KeyRing, ciphertext: bytes | None) -> tuple[str | None, str | None]:
-    """A sealed text in clear, and why not."""
-    if ciphertext is None:
-        return None, "kept as a keyed hash only, from which nothing leads back"
-    try:
-        return ring.open(ciphertext).decode("utf-8", "surrogatepass"), None
-    except CannotDecrypt:
-        return None, "sealed under a key that this process does not have"
 
 
 def _body(ring: KeyRing, row: Mapping[str, Any]) -> Any:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from shared.capi.payload import shorten_click_id
+from shared.crypto import CannotDecrypt, KeyRing
 
-__all__ = ["mask_identity", "shorten_click_id", "strip_payload"]
+__all__ = ["mask_identity", "open_sealed", "shorten_click_id", "strip_payload"]
 
 _DOTS = "•••"
 #: A value under such a name is a secret or a picture, in whichever provider's words.
@@ -19,6 +20,16 @@ def mask_identity(kind: str, value: str) -> str:
     if kind == "phone":
         return f"+{value[:4]}{_DOTS}{value[-4:]}" if len(value) >= 10 else f"+{value[: len(value) // 4]}{_DOTS}"
     return f"{value[:4]}{_DOTS}"
+
+
+def open_sealed(ring: KeyRing, ciphertext: bytes | None) -> tuple[str | None, str | None]:
+    """A sealed text in clear, or None and why not: one row under a lost key must not cost the page."""
+    if ciphertext is None:
+        return None, "kept as a keyed hash only, from which nothing leads back"
+    try:
+        return ring.open(ciphertext).decode("utf-8", "surrogatepass"), None
+    except CannotDecrypt:
+        return None, "sealed under a key that this process does not have"
 
 
 def strip_payload(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from console.errors import NotFoundError
-from console.privacy import mask_identity, shorten_click_id
+from console.privacy import mask_identity, open_sealed, shorten_click_id
 from console.sales import conversion_story
 from console.setup.datasets import explained_pause
 from shared.crypto import KeyRing
@@ -147,10 +147,9 @@ def _message(ring: KeyRing, message: MessageRow, identities: list[Identity], *, 
 
 
 def _identity(ring: KeyRing, identity: Identity, *, reveal: bool) -> dict[str, str | None]:
-    if identity.ciphertext is None:
-        return {"kind": identity.kind, "value": None}
-    value = ring.open(identity.ciphertext).decode("utf-8", "surrogatepass")
-    return {"kind": identity.kind, "value": value if reveal else mask_identity(identity.kind, value)}
+    value, _ = open_sealed(ring, identity.ciphertext)
+    shown = value if value is None or reveal else mask_identity(identity.kind, value)
+    return {"kind": identity.kind, "value": shown}
 
 
 def _touchpoint(touchpoint: TouchpointRow, *, reveal: bool) -> dict[str, Any]:

@@ -50,7 +50,9 @@ def _message(message: _Part | None) -> Iterator[str]:
     sent = iso(message["sent_at"] or message["received_at"])
     yield f"{sent}  {message['class']}, {plain(message['kind'])}, on channel {message['channel']}"
     yield f"id {message['message_id']}"
-    names = ", ".join(f"{one['kind']} {one['value']}" for one in message["contact"]["identities"])
+    names = ", ".join(
+        f"{one['kind']} {one['value'] or '(not readable here)'}" for one in message["contact"]["identities"]
+    )
     yield f"from contact {message['contact']['id']}: {names or 'name erased'}"
 
 
