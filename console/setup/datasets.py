@@ -14,6 +14,7 @@ from shared.db import audit
 from shared.db.credentials import all_credentials
 from shared.db.datasets import (
     Dataset,
+    ask_for_probe,
     dataset_by_name,
     insert_dataset,
     pause_dataset,
@@ -103,6 +104,13 @@ def pause(conn: psycopg.Connection[Any], name: str, *, detail: str | None, actor
     dataset = dataset_named(conn, name)
     pause_dataset(conn, dataset.id, reason="by_hand", detail=detail)
     audit.record(conn, actor=actor, action="dataset.pause", subject=f"dataset:{name}", detail={"detail": detail})
+
+
+def probe(conn: psycopg.Connection[Any], name: str, *, actor: str) -> None:
+    """Has the workers try the dataset's token within a minute, without making an event. Raises NotFoundError."""
+    dataset = dataset_named(conn, name)
+    ask_for_probe(conn, dataset.id)
+    audit.record(conn, actor=actor, action="dataset.probe", subject=f"dataset:{name}")
 
 
 def resume(conn: psycopg.Connection[Any], name: str, *, actor: str) -> bool:

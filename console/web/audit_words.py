@@ -46,6 +46,7 @@ ACTIONS: Mapping[str, Any] = MappingProxyType(
         "dataset.add": lazy_gettext("Added a dataset"),
         "dataset.change": lazy_gettext("Changed a dataset"),
         "dataset.pause": lazy_gettext("Paused a dataset"),
+        "dataset.probe": lazy_gettext("Had a dataset's token tried"),
         "dataset.resume": lazy_gettext("Let a dataset send again"),
         "deliveries.resolve": lazy_gettext("Settled deliveries by hand"),
         "deliveries.retry": lazy_gettext("Sent deliveries again"),

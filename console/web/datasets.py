@@ -8,13 +8,14 @@ from flask_babel import gettext
 
 from console.setup.credentials import add_credential, replace_token
 from console.setup.datasets import add_dataset, change_dataset, explained_pause, pause, resume
+from console.setup.datasets import probe as try_token
 from console.team.roles import Role
 from console.web.access import least, person
 from console.web.errors import back_to
 from console.web.own import choosable_datasets, only_for_owners_of_everything
 from console.web.runtime import database, runtime
 from shared.db.credentials import Credential, all_credentials
-from shared.db.datasets import Dataset, ask_for_probe
+from shared.db.datasets import Dataset
 from shared.db.results import states_of_dataset
 from shared.queue import Work
 
@@ -116,7 +117,7 @@ def go_on(dataset_id: int) -> ResponseReturnValue:
 def probe(dataset_id: int) -> ResponseReturnValue:
     """Has the workers try the token on the dataset, without making an event."""
     with database() as conn:
-        ask_for_probe(conn, _dataset(conn, dataset_id).id)
+        try_token(conn, _dataset(conn, dataset_id).name, actor=person().actor)
     flash(gettext("The workers try it within a minute; the result is shown here."), "ok")
     return redirect(url_for("datasets.page"), 303)
 

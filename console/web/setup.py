@@ -84,7 +84,8 @@ def add() -> ResponseReturnValue:
 def channel(channel_id: int) -> ResponseReturnValue:
     """One channel: its address, what the doctor says, and what can be changed."""
     with database() as conn:
-        return _show(own_channel(conn, channel_id), None)
+        found = own_channel(conn, channel_id)
+    return _show(found, None)
 
 
 @setup.get("/channels/<int:channel_id>/first")
@@ -136,7 +137,7 @@ def secrets(channel_id: int) -> ResponseReturnValue:
     with database() as conn:
         found = own_channel(conn, channel_id)
         held = reveal_secrets(conn, runtime().ring, found, actor=person().actor)
-        return _show(found, held[0] if held else {})
+    return _show(found, held[0] if held else {})
 
 
 @setup.post("/channels/<int:channel_id>/rotate")
@@ -147,7 +148,8 @@ def rotate(channel_id: int) -> ResponseReturnValue:
     with database() as conn:
         found = own_channel(conn, channel_id)
         complete = rotate_secrets(conn, runtime().ring, found.name, _secrets(), actor=person().actor)
-        return _show(own_channel(conn, channel_id), complete)
+        rotated = own_channel(conn, channel_id)
+    return _show(rotated, complete)
 
 
 @setup.post("/channels/<int:channel_id>/rotate/finish")

@@ -140,6 +140,9 @@ def test_datasets_and_tokens_are_changed_by_who_owns_everything_and_a_token_is_n
     assert said(everything, everything.post(f"{path}/resume")) == ["It sends again."]
     everything.post(f"{path}/change", {"sending": "dry-run", "waba_id": "5678", "credential": "meta"})
     assert site.rows("select sending from datasets") == [{"sending": "dry-run"}]
+    everything.post(f"{path}/probe")
+    tried = site.rows("select actor, subject from audit_log where action = 'dataset.probe'")
+    assert [row["subject"] for row in tried] == ["dataset:acme"]
     assert owner.post(f"{path}/probe").status_code == 404, "not one that a channel of this workspace has"
 
 
