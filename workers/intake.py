@@ -41,7 +41,8 @@ from workers.requests import UnreadableRequest, read_request
 from workers.rules import RuleRun
 from workers.runtime import Runtime
 from workers.signals import Batch, consider_automatic, consider_messages, read_signals, sealed_text
-from workers.submissions import Settled, Submitted, store_submissions
+from workers.submissions import Settled, store_submissions
+from workers.submitted import Submitted
 
 log = get_logger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from shared.db.contacts import contacts_in, insert_contacts
-from shared.db.conversions import contact_that_waits
+from shared.db.conversions import contacts_that_wait
 from shared.db.persons import erased_among
 from shared.db.touchpoints import contacts_of_clicks
 from shared.domain.attribution import hash_click_id
@@ -80,15 +80,18 @@ def _make_nameless(
     conn: psycopg.Connection[Any], subjects: Sequence[Subject], shown: list[int | None], gone: set[int]
 ) -> None:
     """A contact for each click id that nobody has brought yet; the same for all that name it."""
-    made: dict[tuple[str, str], int] = {}
+    unknown: dict[tuple[str, str], list[int]] = {}
     for place, one in enumerate(subjects):
         click_id = one.person.click_id
         if shown[place] is None and click_id is not None and place not in gone:
-            key = (one.workspace, hash_click_id(click_id))
-            if key not in made:
-                waiting = contact_that_waits(conn, *key)
-                made[key] = waiting or insert_contacts(conn, [(one.workspace, one.is_test)])[0]
-            shown[place] = made[key]
+            unknown.setdefault((one.workspace, hash_click_id(click_id)), []).append(place)
+    contacts = contacts_that_wait(conn, list(unknown))
+    strangers = [click for click in unknown if click not in contacts]
+    made = insert_contacts(conn, [(click[0], subjects[unknown[click][0]].is_test) for click in strangers])
+    contacts |= dict(zip(strangers, made, strict=True))
+    for click, places in unknown.items():
+        for place in places:
+            shown[place] = contacts[click]
 
 
 def _has_name(person: Person) -> bool:

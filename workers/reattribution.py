@@ -13,12 +13,12 @@ from shared.db import audit
 from shared.db.channels import intake_channels
 from shared.db.contact_changes import consents, refresh_contact
 from shared.db.contacts import family_of, is_nameless, merge_into
-from shared.db.conversion_changes import NewChange, insert_change
+from shared.db.conversion_changes import NewChange, insert_changes
 from shared.db.conversions import (
     Reattributable,
     attribute_anew,
     conversion_by_id,
-    conversions_of_order,
+    conversions_of_orders,
     conversions_that_name,
     reattributable_conversions,
 )
@@ -71,7 +71,8 @@ def reattribute(conn: psycopg.Connection[Any], contact_ids: Sequence[int], *, no
 
 def _look_again(conn: psycopg.Connection[Any], one: Reattributable, *, now: datetime) -> int:
     contacts = family_of(conn, one.contact_id)
-    touches = {row.id: row for row in touches_of(conn, one.workspace, contacts[0], click_hash=one.given_click_hash)}
+    named = [one.given_click_hash] if one.given_click_hash else []
+    touches = {row.id: row for row in touches_of(conn, one.workspace, contacts[:1], click_hashes=named)}
     found = _attribution(conn, one, touches)
     deliveries = lock_deliveries(conn, one.id)
     touch = touches.get(found.touchpoint_id or 0)
@@ -100,7 +101,7 @@ def _look_again(conn: psycopg.Connection[Any], one: Reattributable, *, now: date
 
 def _attribution(conn: psycopg.Connection[Any], one: Reattributable, touches: Mapping[int, TouchRow]) -> Attribution:
     if one.order_id is not None and one.event_name != "Purchase":
-        for other in conversions_of_order(conn, one.workspace, one.order_id):
+        for other in conversions_of_orders(conn, one.workspace, [one.order_id]):
             is_purchase = other.event_name == "Purchase" and one.business_key.startswith(other.business_key)
             if is_purchase and other.touchpoint_id in touches:
                 return Attribution(touchpoint_id=other.touchpoint_id, reason="order")
@@ -116,21 +117,19 @@ def _write(conn: psycopg.Connection[Any], one: Reattributable, found: Attributio
     reason = _LATE.get(found.reason, "late_click") if found.touchpoint_id is not None else found.reason
     flags = sorted({flag for flag in one.flags if flag != OLD_CLICK} | set(found.flags))
     attribute_anew(conn, one.id, touchpoint_id=found.touchpoint_id, reason=reason, flags=flags)
-    insert_change(
-        conn,
-        NewChange(
-            conversion_id=one.id,
-            kind="attribution",
-            value=None,
-            currency=None,
-            occurred_at=one.occurred_at,
-            source="message",
-            business_key=f"touchpoint:{one.touchpoint_id}>{found.touchpoint_id}",
-            submission_id=None,
-            is_test=one.is_test,
-            detail={
-                "before": {"touchpoint": one.touchpoint_id, "attribution": one.attribution},
-                "after": {"touchpoint": found.touchpoint_id, "attribution": reason},
-            },
-        ),
+    change = NewChange(
+        conversion_id=one.id,
+        kind="attribution",
+        value=None,
+        currency=None,
+        occurred_at=one.occurred_at,
+        source="message",
+        business_key=f"touchpoint:{one.touchpoint_id}>{found.touchpoint_id}",
+        submission_id=None,
+        is_test=one.is_test,
+        detail={
+            "before": {"touchpoint": one.touchpoint_id, "attribution": one.attribution},
+            "after": {"touchpoint": found.touchpoint_id, "attribution": reason},
+        },
     )
+    insert_changes(conn, [change])

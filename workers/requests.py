@@ -5,7 +5,7 @@ from shared.db.submissions import Reporter
 from shared.db.webhooks import ClaimedWebhook
 from shared.domain.submission_forms import Malformed, UnreadableBody, check_key, parse_items
 from shared.domain.submissions import ACTOR, KINDS, ORIGIN
-from workers.submissions import Refusal, Submitted
+from workers.submitted import Refusal, Submitted
 
 
 class UnreadableRequest(Exception):

@@ -24,8 +24,9 @@ from shared.domain.submissions import Person, SubmittedConversion
 from shared.ids import uuid7
 from shared.logs import get_logger
 from workers.contact_changes import Happened, change_contact
-from workers.conversions import Reported, store_conversion
+from workers.conversions import store_conversions
 from workers.metrics import RULES
+from workers.reported import Reported
 from workers.rule_book import LiveRule, triggers
 
 log = get_logger(__name__)
@@ -101,7 +102,7 @@ class RuleRun:
         self.consider(
             Occasion(
                 workspace=workspace,
-                channel_id=last_channel_of(self._conn, [contact_id]),
+                channel_id=last_channel_of(self._conn, contact_id),
                 contact_id=contact_id,
                 facts=Facts(happened=frozenset({trigger}), names=(happened.change.value,)),
                 occurred_at=happened.change.occurred_at,
@@ -134,9 +135,9 @@ class RuleRun:
     def _store(self, rule: LiveRule, event_name: str, fired: Fired, occasion: Occasion) -> None:
         try:
             with self._conn.transaction():
-                stored = store_conversion(
+                [stored] = store_conversions(
                     self._conn,
-                    _reported(rule, event_name, fired, occasion),
+                    [_reported(rule, event_name, fired, occasion)],
                     channels=self._channels_of(occasion.workspace),
                     now=self._now,
                 )

@@ -10,7 +10,7 @@ import psycopg
 from shared.crypto import HashRing
 from shared.db.channels import IntakeChannel, workspace_channels
 from shared.db.contacts import contacts_in, find_contacts
-from shared.db.conversions import find_conversion
+from shared.db.conversions import KnownBy, find_conversions
 from shared.db.persons import contact_group
 from shared.db.touchpoints import TouchRow, contacts_of_clicks, has_external, touches_of
 from shared.domain.attribution import attribute, hash_click_id
@@ -72,7 +72,7 @@ class Judge:
             return "bad", "contact_id: the workspace has no such contact"
         named = hash_click_id(item.person.click_id) if item.person.click_id else None
         group = contact_group(self.conn, contact_id) if contact_id is not None else []
-        touches = touches_of(self.conn, self.workspace, group[0] if group else 0, click_hash=named)
+        touches = touches_of(self.conn, self.workspace, group[:1], click_hashes=[named] if named else [])
         found = attribute(
             [row.touch(named=named) for row in touches],
             occurred_at=item.occurred_at,
@@ -85,14 +85,8 @@ class Judge:
         if in_file in self.seen:
             return "duplicate", None
         self.seen.add(in_file)
-        known = find_conversion(
-            self.conn,
-            self.workspace,
-            item.event_name,
-            [key.key, *key.known_as],
-            click_hash=key.click_hash,
-            lock=False,
-        )
+        known_by = KnownBy(event_name=item.event_name, keys=(key.key, *key.known_as), click_hash=key.click_hash)
+        [known] = find_conversions(self.conn, self.workspace, [known_by], lock=False)
         if known is not None:
             if known.value is None and item.value is not None:
                 return "value", None

@@ -171,22 +171,34 @@ def merge_into(conn: psycopg.Connection[Any], stays: int, goes: int) -> None:
 
 
 def family_of(conn: psycopg.Connection[Any], contact_id: int) -> tuple[int, ...]:
-    """The contact that this one is by now, first, and all that were merged into it.
+    """As `families_of`, of one contact."""
+    return families_of(conn, [contact_id])[contact_id]
 
-    Whoever stores something that depends on what is known of the person waits for the others: the contact is locked.
+
+def families_of(conn: psycopg.Connection[Any], contact_ids: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """For each of these, the contact that it is by now, first, and all that were merged into that. Raises LookupError.
+
+    Whoever stores something that depends on what is known of a person waits for the others: the contacts are locked, in
+    the order of their ids, so that two workers wait for each other instead of deadlocking.
     """
+    wanted = sorted(set(contact_ids))
     rows = conn.execute(
         """
-        select id from contacts where id = (select coalesce(merged_into, id) from contacts where id = %s)
-        for no key update
+        select k.given, c.id from (
+            select id as given, coalesce(merged_into, id) as root from contacts where id = any(%s)
+        ) k join contacts c on c.id = k.root order by c.id for no key update of c
         """,
-        [contact_id],
+        [wanted],
     ).fetchall()
-    if not rows:
+    roots = {int(given): int(root) for given, root in rows}
+    if len(roots) < len(wanted):
         raise LookupError("a contact that is not there")
-    root = int(rows[0][0])
-    merged = conn.execute("select id from contacts where merged_into = %s order by id", [root]).fetchall()
-    return (root, *(int(row[0]) for row in merged))
+    merged: dict[int, list[int]] = {root: [] for root in roots.values()}
+    for root, contact_id in conn.execute(
+        "select merged_into, id from contacts where merged_into = any(%s) order by id", [sorted(merged)]
+    ):
+        merged[root].append(contact_id)
+    return {given: (root, *merged[root]) for given, root in roots.items()}
 
 
 def lock_contacts(conn: psycopg.Connection[Any], contact_ids: Iterable[int]) -> None:
@@ -224,10 +236,26 @@ def is_nameless(conn: psycopg.Connection[Any], contact_id: int) -> bool:
     return bool(row and row[0])
 
 
-def last_channel_of(conn: psycopg.Connection[Any], contact_ids: Sequence[int]) -> int | None:
-    """The channel that the last message of these contacts came by."""
-    row = conn.execute(
-        "select channel_id from messages where contact_id = any(%s) order by received_at desc, id desc limit 1",
-        [list(contact_ids)],
-    ).fetchone()
-    return int(row[0]) if row else None
+def last_channel_of(conn: psycopg.Connection[Any], contact_id: int) -> int | None:
+    """The channel that the last message of this contact came by; what came of contacts merged into it is not asked."""
+    return last_channels_of(conn, [(contact_id,)]).get(contact_id)
+
+
+def last_channels_of(conn: psycopg.Connection[Any], families: Iterable[tuple[int, ...]]) -> dict[int, int]:
+    """The channel that the last message of each family of contacts came by, by the family's first; none: left out."""
+    pairs = sorted({(family[0], contact_id) for family in families for contact_id in family})
+    if not pairs:
+        return {}
+    rows = conn.execute(
+        """
+        select distinct on (f.root) f.root, m.channel_id
+        from unnest(%s::bigint[], %s::bigint[]) as f (root, contact_id)
+        cross join lateral (
+            select channel_id, received_at, id from messages where contact_id = f.contact_id
+            order by received_at desc, id desc limit 1
+        ) m
+        order by f.root, m.received_at desc, m.id desc
+        """,
+        [[root for root, _ in pairs], [contact_id for _, contact_id in pairs]],
+    ).fetchall()
+    return dict(rows)

@@ -1,7 +1,7 @@
 """The `conversion_changes` table: what was learnt of a conversion after its birth."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,8 +9,8 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
+from shared.db.recordset import as_recordset
 from shared.domain.revenue import Change
 from shared.ids import uuid7
 
@@ -31,21 +31,16 @@ class NewChange:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def insert_change(conn: psycopg.Connection[Any], change: NewChange) -> bool:
-    """Stores a change; whether it is new."""
-    return (
-        conn.execute(
-            """
-            insert into conversion_changes (id, conversion_id, kind, value, currency, occurred_at, source, business_key,
-                                            detail, submission_id, is_test)
-            values (%(id)s, %(conversion_id)s, %(kind)s, %(value)s, %(currency)s, %(occurred_at)s, %(source)s,
-                    %(business_key)s, %(detail)s, %(submission_id)s, %(is_test)s)
-            on conflict do nothing
-            """,
-            {**change.__dict__, "id": uuid7(), "detail": Jsonb(dict(change.detail))},
-        ).rowcount
-        == 1
-    )
+def insert_changes(conn: psycopg.Connection[Any], changes: Sequence[NewChange]) -> int:
+    """Stores changes that are not known yet; how many were not."""
+    if not changes:
+        return 0
+    columns = ", ".join(["id", *(column.name for column in fields(NewChange))])
+    return conn.execute(
+        f"insert into conversion_changes ({columns})"
+        f" select {columns} from jsonb_populate_recordset(null::conversion_changes, %s) on conflict do nothing",
+        [as_recordset({**change.__dict__, "id": uuid7()} for change in changes)],
+    ).rowcount
 
 
 @dataclass(frozen=True, kw_only=True)

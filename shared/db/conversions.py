@@ -1,6 +1,6 @@
 """The `conversions` table: the fact that a contact did something, and which touchpoint it belongs to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -110,81 +110,135 @@ class StoredConversion:
     currency: str | None
     touchpoint_id: int | None
     attribution: str
+    order_id: str | None
     business_key: str
+    click_hash: str | None
     flags: list[str]
     due_after: timedelta | None
+    created_at: datetime
 
 
 _STORED = """
-select id, contact_id, channel_id, event_name, occurred_at, value, currency, touchpoint_id, attribution, business_key,
-       flags, due_after
+select id, contact_id, channel_id, event_name, occurred_at, value, currency, touchpoint_id, attribution, order_id,
+       business_key, click_hash, flags, due_after, created_at
 from conversions
 """
 
 
-def find_conversion(
-    conn: psycopg.Connection[Any],
-    workspace: str,
-    event_name: str,
-    keys: Sequence[str],
-    *,
-    click_hash: str | None = None,
-    lock: bool = True,
-) -> StoredConversion | None:
-    """The conversion under one of these business keys, or the one that its click may have once; locked unless told."""
+@dataclass(frozen=True, kw_only=True)
+class KnownBy:
+    """By what a conversion of this name may be known already: one of these keys, or its click, which may have it once.
+
+    `keys` are asked before the click.
+    """
+
+    event_name: str
+    keys: tuple[str, ...]
+    click_hash: str | None = None
+
+
+def find_conversions(
+    conn: psycopg.Connection[Any], workspace: str, wanted: Sequence[KnownBy], *, lock: bool = True
+) -> list[StoredConversion | None]:
+    """For each of these the conversion it is known as, the oldest if several; locked unless told otherwise."""
+    keys = sorted({(one.event_name, key) for one in wanted for key in one.keys})
+    clicks = sorted({(one.event_name, one.click_hash) for one in wanted if one.click_hash is not None})
     with conn.cursor(row_factory=class_row(StoredConversion)) as cursor:
-        return cursor.execute(
+        found = cursor.execute(
+            # A look of its own for each key: joined with all of them at once, whole indexes would be read.
             f"""
-            {_STORED} where workspace = %(workspace)s and event_name = %(event)s
-              and (business_key = any(%(keys)s) or click_hash = %(click)s and order_id is null)
-            order by business_key = any(%(keys)s) desc, created_at limit 1
-            {"for no key update" if lock else ""}
+            with known as materialized (
+                select c.id, c.created_at from unnest(%(of_keys)s::text[], %(keys)s::text[]) as k (event_name, key)
+                cross join lateral (
+                    select id, created_at from conversions where workspace = %(workspace)s
+                      and event_name = k.event_name and business_key = k.key offset 0) c
+                union
+                select c.id, c.created_at from unnest(%(of_clicks)s::text[], %(clicks)s::text[]) as k (event_name, hash)
+                cross join lateral (
+                    select id, created_at from conversions where workspace = %(workspace)s
+                      and event_name = k.event_name and click_hash = k.hash and order_id is null offset 0) c
+            )
+            {_STORED} where id = any(array(select id from known)) order by id {"for no key update" if lock else ""}
             """,
-            {"workspace": workspace, "event": event_name, "keys": list(keys), "click": click_hash},
-        ).fetchone()
+            {
+                "workspace": workspace,
+                "of_keys": [event_name for event_name, _ in keys],
+                "keys": [key for _, key in keys],
+                "of_clicks": [event_name for event_name, _ in clicks],
+                "clicks": [click_hash for _, click_hash in clicks],
+            },
+        ).fetchall()
+    by_key = {(one.event_name, one.business_key): one for one in found}
+    by_click = {(one.event_name, one.click_hash): one for one in found if one.click_hash and one.order_id is None}
+    known = []
+    for one in wanted:
+        of_keys = [by_key[one.event_name, key] for key in one.keys if (one.event_name, key) in by_key]
+        oldest = min(of_keys, key=lambda stored: stored.created_at, default=None)
+        of_click = by_click.get((one.event_name, one.click_hash)) if one.click_hash else None
+        known.append(oldest or of_click)
+    return known
 
 
-def conversions_of_order(conn: psycopg.Connection[Any], workspace: str, order_id: str) -> list[StoredConversion]:
-    """Everything reported of an order with this id, by whatever shop; oldest first."""
+def conversions_of_orders(
+    conn: psycopg.Connection[Any], workspace: str, order_ids: Sequence[str]
+) -> list[StoredConversion]:
+    """Everything reported of orders with these ids, by whatever shop; oldest first."""
+    if not order_ids:
+        return []
     with conn.cursor(row_factory=class_row(StoredConversion)) as cursor:
         cursor.execute(
-            f"{_STORED} where workspace = %s and order_id = %s order by occurred_at, id", [workspace, order_id]
+            f"{_STORED} where workspace = %s and order_id = any(%s) order by occurred_at, id",
+            [workspace, sorted(set(order_ids))],
         )
         return cursor.fetchall()
 
 
-def lock_order(conn: psycopg.Connection[Any], workspace: str, key: str) -> None:
-    """Makes others who store something of this order wait until this transaction ends."""
-    conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"order\x1f{workspace}\x1f{key}"])
+def lock_orders(conn: psycopg.Connection[Any], workspace: str, keys: Iterable[str]) -> None:
+    """Makes others who store something of these orders wait until this transaction ends."""
+    _lock(conn, {f"order\x1f{workspace}\x1f{key}" for key in keys})
 
 
-def lock_clicks(conn: psycopg.Connection[Any], workspace_clicks: Sequence[tuple[str, str]]) -> None:
+def lock_clicks(conn: psycopg.Connection[Any], workspace_clicks: Iterable[tuple[str, str]]) -> None:
     """Makes others who store these clicks (workspace, hash), or what names them, wait until this transaction ends."""
-    keys = sorted({f"click\x1f{workspace}\x1f{click_hash}" for workspace, click_hash in workspace_clicks})
-    if keys:
-        conn.execute("select count(pg_advisory_xact_lock(hashtextextended(k, 0))) from unnest(%s::text[]) k", [keys])
+    _lock(conn, {f"click\x1f{workspace}\x1f{click_hash}" for workspace, click_hash in workspace_clicks})
 
 
-def has_twin(conn: psycopg.Connection[Any], conversion: NewConversion, contact_ids: Sequence[int]) -> bool:
-    """Whether another source has reported the same amount of the same contact within a day."""
-    row = conn.execute(
+def _lock(conn: psycopg.Connection[Any], names: set[str]) -> None:
+    if names:
+        # Sorted, so that two workers wait for each other instead of deadlocking.
+        conn.execute(
+            "select count(pg_advisory_xact_lock(hashtextextended(k, 0))) from unnest(%s::text[]) k", [sorted(names)]
+        )
+
+
+def twins_among(conn: psycopg.Connection[Any], conversions: Sequence[tuple[NewConversion, Sequence[int]]]) -> set[UUID]:
+    """Which of these another source has reported within a day, by amount; each comes with its contact's family."""
+    if not conversions:
+        return set()
+    rows = conn.execute(
         """
-        select exists (
-            select from conversions where contact_id = any(%(contacts)s) and event_name = %(event_name)s
-              and value = %(value)s and currency = %(currency)s and source <> %(source)s and id <> %(id)s
-              and occurred_at between %(occurred_at)s - interval '24 hours' and %(occurred_at)s + interval '24 hours')
+        select distinct n.id
+        from jsonb_to_recordset(%s) as n (id uuid, contact_id bigint, event_name text, value numeric, currency text,
+                                          source text, occurred_at timestamptz)
+        cross join lateral (
+            select from conversions c where c.contact_id = n.contact_id and c.event_name = n.event_name
+              and c.value = n.value and c.currency = n.currency and c.source <> n.source and c.id <> n.id
+              and c.occurred_at between n.occurred_at - interval '24 hours' and n.occurred_at + interval '24 hours'
+            limit 1
+        ) twin
         """,
-        {
-            "contacts": list(contact_ids),
-            "event_name": conversion.event_name,
-            "value": conversion.value,
-            "currency": conversion.currency,
-            "source": conversion.source,
-            "id": conversion.id,
-            "occurred_at": conversion.occurred_at,
-        },
-    ).fetchone()
-    return bool(row and row[0])
+        [
+            as_recordset(
+                {name: getattr(one, name) for name in _TWIN} | {"contact_id": contact_id}
+                for one, family in conversions
+                for contact_id in family
+            )
+        ],
+    ).fetchall()
+    return {conversion_id for (conversion_id,) in rows}
+
+
+_TWIN = ("id", "event_name", "value", "currency", "source", "occurred_at")
 
 
 def set_value(
@@ -224,16 +278,23 @@ def conversion_by_id(conn: psycopg.Connection[Any], conversion_id: UUID) -> NewC
     return found
 
 
-def contact_that_waits(conn: psycopg.Connection[Any], workspace: str, click_hash: str) -> int | None:
-    """The contact of an earlier report that named this click, which no message has brought yet."""
-    row = conn.execute(
+def contacts_that_wait(conn: psycopg.Connection[Any], clicks: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The contact of the first report that named each click (workspace, hash), where no message has brought it yet."""
+    if not clicks:
+        return {}
+    rows = conn.execute(
         """
-        select coalesce(k.merged_into, k.id) from conversions c join contacts k on k.id = c.contact_id
-        where c.workspace = %s and c.given_click_hash = %s and c.touchpoint_id is null order by c.created_at limit 1
+        select n.workspace, n.click_hash, w.contact_id
+        from unnest(%s::text[], %s::text[]) as n (workspace, click_hash)
+        cross join lateral (
+            select coalesce(k.merged_into, k.id) as contact_id from conversions c join contacts k on k.id = c.contact_id
+            where c.workspace = n.workspace and c.given_click_hash = n.click_hash and c.touchpoint_id is null
+            order by c.created_at limit 1
+        ) w
         """,
-        [workspace, click_hash],
-    ).fetchone()
-    return int(row[0]) if row else None
+        [[workspace for workspace, _ in clicks], [click_hash for _, click_hash in clicks]],
+    ).fetchall()
+    return {(workspace, click_hash): contact_id for workspace, click_hash, contact_id in rows}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

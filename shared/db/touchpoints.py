@@ -51,17 +51,18 @@ left join datasets d on d.id = c.dataset_id
 
 
 def touches_of(
-    conn: psycopg.Connection[Any], workspace: str, contact_id: int, *, click_hash: str | None = None
+    conn: psycopg.Connection[Any], workspace: str, contact_ids: Sequence[int], *, click_hashes: Sequence[str] = ()
 ) -> list[TouchRow]:
-    """Every touchpoint of a contact and of those merged into it, and that of a click named besides."""
+    """Every touchpoint of these contacts and of those merged into them, and those of clicks named besides."""
     with conn.cursor(row_factory=class_row(TouchRow)) as cursor:
         cursor.execute(
             f"""
-            {_TOUCH} where t.contact_id in (select id from contacts where id = %(id)s or merged_into = %(id)s)
+            {_TOUCH} where t.contact_id in (
+                select id from contacts where id = any(%(ids)s) or merged_into = any(%(ids)s))
             union
-            {_TOUCH} where t.click_hash = %(click)s and c.workspace = %(workspace)s
+            {_TOUCH} where t.click_hash = any(%(clicks)s) and c.workspace = %(workspace)s
             """,
-            {"id": contact_id, "click": click_hash, "workspace": workspace},
+            {"ids": sorted(set(contact_ids)), "clicks": sorted(set(click_hashes)), "workspace": workspace},
         )
         return cursor.fetchall()
 

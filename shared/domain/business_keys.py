@@ -1,10 +1,13 @@
 """By what a reported conversion is the same one when it is reported again, by whatever way. Everything is pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from shared.domain.submissions import SubmittedConversion
 
+PURCHASE = "Purchase"
 #: Events that take back an order: the kind of change each makes of the order's Purchase.
 CORRECTIONS = {"OrderCanceled": "cancellation", "OrderReturned": "refund"}
 
@@ -36,6 +39,19 @@ class BusinessKey:
 def order_key(order_source: str, order_id: str) -> str:
     """The key of an order: the same by whatever way it is reported."""
     return f"order:{order_source}:{order_id}"
+
+
+class _Named(Protocol):
+    @property
+    def event_name(self) -> str: ...
+
+
+_OneNamed = TypeVar("_OneNamed", bound=_Named)
+
+
+def purchase_among(conversions: Iterable[_OneNamed]) -> _OneNamed | None:
+    """The purchase among what was reported of one order, if it is there yet."""
+    return next((one for one in conversions if one.event_name == PURCHASE), None)
 
 
 def belongs_to_order(key: str, order_source: str, order_id: str) -> bool:

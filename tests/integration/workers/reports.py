@@ -9,7 +9,8 @@ from shared.db.submissions import Reporter
 from shared.domain.submissions import Item, Person, SubmittedConversion
 from shared.ids import uuid7
 from tests.integration.workers.world import World
-from workers.submissions import Refusal, Submitted, store_submissions
+from workers.submissions import store_submissions
+from workers.submitted import Refusal, Submitted
 
 PHONE = "15550100001"
 EUR = {"value": Decimal("49.90"), "currency": "EUR"}

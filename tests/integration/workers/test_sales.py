@@ -11,7 +11,7 @@ from shared.domain.submissions import Person
 from shared.ids import uuid7
 from tests.integration.workers.reports import EUR, PHONE, conversion, hours_ago, report, sale
 from workers.reattribution import contacts_merged
-from workers.submissions import Refusal
+from workers.submitted import Refusal
 
 
 @pytest.fixture
