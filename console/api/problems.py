@@ -49,6 +49,11 @@ def install(app: Flask) -> None:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
+    @app.errorhandler(RecursionError)
+    def too_deep(_error: RecursionError) -> Response:
+        # What is read of a request is flat; only a body that was made for it nests as deep as Python's stack.
+        return problem(400, "The body is nested too deeply to be read.")
+
     @app.errorhandler(ConsoleError)
     def refused(error: ConsoleError) -> Response:
         return problem(next((status for kind, status in _STATUS if isinstance(error, kind)), 422), str(error))
