@@ -33,6 +33,7 @@ from console.team.roles import Role
 from console.team.words import N_
 from console.web.access import least, membership, person
 from console.web.errors import back_to
+from console.web.own import only_tests, own_channels
 from console.web.runtime import database, runtime
 from shared.db.contact_lists import ContactFilter, list_people, stages_of
 from shared.db.erasures import open_erasure_of
@@ -156,13 +157,14 @@ def erase(contact_id: int) -> ResponseReturnValue:
 
 def _list(error: str | None) -> ResponseReturnValue:
     given = {name: request.args.get(name, "").strip()[:100] for name in ("stage", "tag", "test")}
-    which = ContactFilter(
-        workspace=membership().workspace,
-        stage=given["stage"] or None,
-        tag=given["tag"] or None,
-        with_test=given["test"] == "1",
-    )
     with database() as conn:
+        with_test = given["test"] == "1" or only_tests(own_channels(conn))
+        which = ContactFilter(
+            workspace=membership().workspace,
+            stage=given["stage"] or None,
+            tag=given["tag"] or None,
+            with_test=with_test,
+        )
         found = list_people(conn, which, limit=_PAGE + 1, after=request.args.get("before", type=int))
         return render_template(
             "contacts.html",
@@ -170,6 +172,7 @@ def _list(error: str | None) -> ResponseReturnValue:
             names=names_of(conn, _rings(), [row.id for row in found[:_PAGE]]),
             stages=stages_of(conn, membership().workspace),
             asked={name: value for name, value in given.items() if value},
+            with_test=with_test,
             kinds=KIND_WORDS,
             error=error,
             older=found[_PAGE - 1].id if len(found) > _PAGE else None,

@@ -8,7 +8,7 @@ import psycopg
 from flask import request
 
 from console.web.access import membership
-from console.web.own import own_channels, own_datasets
+from console.web.own import only_tests, own_channels, own_datasets
 from shared.db.channels import Channel
 from shared.db.datasets import Dataset
 from shared.db.results import DeliveryFilter, delivery_ids_of
@@ -54,7 +54,7 @@ def asked(conn: psycopg.Connection[Any]) -> Asked:
     dataset = next((one for one in datasets if str(one.id) == given["dataset"]), None)
     state = given["state"] if given["state"] in set(State) else ""
     period = given["since"] if given["since"] in PERIODS else _USUALLY
-    with_test = given["test"] == "1"
+    with_test = given["test"] == "1" or only_tests(channels)
     ago = PERIODS[period]
     since = datetime.now(UTC) - ago if ago else None
     workspace = membership().workspace
@@ -78,7 +78,7 @@ def asked(conn: psycopg.Connection[Any]) -> Asked:
         "since": "" if period == _USUALLY else period,
         "channel": str(channel.id) if channel else "",
         "dataset": str(dataset.id) if dataset else "",
-        "test": "1" if with_test else "",
+        "test": "1" if given["test"] == "1" else "",
     }
     return Asked(
         which=which,

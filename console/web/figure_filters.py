@@ -14,6 +14,7 @@ from console.errors import InvalidError
 from console.roi.ground import main_zone
 from console.roi.question import PRESETS, USUAL, Asked, span_of
 from console.web.access import membership
+from console.web.own import only_tests
 from shared.db.ad_accounts import AdAccount, all_accounts
 from shared.db.channels import Channel, all_channels
 from shared.db.rollups import Span
@@ -85,8 +86,8 @@ def read_filters(conn: psycopg.Connection[Any], *, more: Sequence[str] = ()) -> 
     workspace = membership().workspace
     given = {name: request.args.get(name, "").strip()[:100] for name in NAMES}
     channels = [one for one in all_channels(conn) if one.workspace == workspace]
-    only_tests = bool(channels) and all(channel.is_test for channel in channels)
-    test = given["test"] == "1" if given["test"] in ("0", "1") else only_tests
+    tests_alone = only_tests(channels)
+    test = given["test"] == "1" if given["test"] in ("0", "1") else tests_alone
     accounts = [one for one in all_accounts(conn, workspace=workspace) if test or not one.is_test]
     zone = main_zone(conn, workspace)
     today = datetime.now(ZoneInfo(zone)).date()
@@ -117,7 +118,7 @@ def read_filters(conn: psycopg.Connection[Any], *, more: Sequence[str] = ()) -> 
         "account": str(account.id) if account else "",
         "placement": placement,
         "currency": currency or "",
-        "test": "" if test == only_tests else str(int(test)),
+        "test": "" if test == tests_alone else str(int(test)),
     }
     return Filters(
         asked=asked,
@@ -128,7 +129,7 @@ def read_filters(conn: psycopg.Connection[Any], *, more: Sequence[str] = ()) -> 
         channels=channels,
         accounts=accounts,
         currencies=currencies,
-        only_tests=only_tests,
+        only_tests=tests_alone,
         problem=problem,
         more={name: request.args[name][:200] for name in more if request.args.get(name)},
     )

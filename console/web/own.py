@@ -1,5 +1,6 @@
 """What of the installation a workspace has: its channels, and the datasets that they report to."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -16,6 +17,11 @@ from shared.db.datasets import Dataset, all_datasets
 def own_channels(conn: psycopg.Connection[Any]) -> list[Channel]:
     """The channels of this page's workspace, by name."""
     return [channel for channel in all_channels(conn) if channel.workspace == membership().workspace]
+
+
+def only_tests(channels: Sequence[Channel]) -> bool:
+    """Whether these are test channels only: then nothing but test rows comes of them, and pages show those unasked."""
+    return bool(channels) and all(channel.is_test for channel in channels)
 
 
 def own_channel(conn: psycopg.Connection[Any], channel_id: int) -> Channel:
