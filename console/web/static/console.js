@@ -37,6 +37,15 @@ document.addEventListener("htmx:confirm", (event) => {
   dialog.showModal();
 });
 
+// On a phone the pages, tabs and periods are wider than it: what is chosen among them is brought into sight.
+for (const chosen of document.querySelectorAll("nav [aria-current]")) {
+  for (let bar = chosen.parentElement; bar && bar !== document.body; bar = bar.parentElement) {
+    if (bar.scrollWidth <= bar.clientWidth || getComputedStyle(bar).overflowX === "visible") continue;
+    const [inside, around] = [chosen.getBoundingClientRect(), bar.getBoundingClientRect()];
+    if (inside.right > around.right || inside.left < around.left) bar.scrollLeft += inside.left - around.left - 12;
+  }
+}
+
 // A choice that takes effect at once.
 document.addEventListener("change", (event) => {
   if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
