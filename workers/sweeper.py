@@ -46,9 +46,9 @@ ALERTS_SECONDS = 30.0
 LONGEST_ROUND_SECONDS = 180
 #: An event without a value is sent again only when its answer has had this long to come late.
 RESEND_AFTER_SECONDS = 30.0
-#: How long one round adds up days at most, and how many times as long it then rests.
+#: How long one round adds up figures at most, and how many times as long it then rests: 5 % of a core at most.
 ADD_UP_SECONDS = 3.0
-ADD_UP_RESTS = 10
+ADD_UP_RESTS = 20
 _LOCK = 7_226_292_002
 _BACKLOGS = {
     Work.INTAKE: webhooks.webhook_backlog,
@@ -70,8 +70,11 @@ class Sweeper:
         self._kept_up_at = -UPKEEP_SECONDS
         self._pulled_at = -SPEND_SECONDS
         self._add_up_at = 0.0
+        self._add_up_again_at = 0.0
+        self._fills_zone = False
         self._alerts_at = -ALERTS_SECONDS
         self._courier: threading.Thread | None = None
+        self._adder: threading.Thread | None = None
 
     def run(self) -> None:
         """Sweeps every `sweep_seconds`; an unreachable Postgres is waited for."""
@@ -85,8 +88,9 @@ class Sweeper:
                 log.warning("Postgres is away, trying again", error=type(error).__name__)
             self._runtime.stopping.wait(self._runtime.settings.sweep_seconds)
         self._give_up_charge()
-        if self._courier is not None:
-            self._courier.join(timeout=GOODBYE_SECONDS)
+        for thread in (self._courier, self._adder):
+            if thread is not None:
+                thread.join(timeout=GOODBYE_SECONDS)
 
     def _is_in_charge(self) -> bool:
         """Whether this process holds the lock. It keeps one connection for it: losing that gives the lock away."""
@@ -172,22 +176,44 @@ class Sweeper:
             spend.sync_due(self._runtime, seconds=OWN_WORK_SECONDS, overdue_seconds=SPEND_OVERDUE_SECONDS)
 
     def _add_up(self) -> None:
-        """Adds up the days that were touched. A step of it that took long has the next one wait ten times as long:
-        readers add up what is missing, or say as of when their figures are."""
+        """Adds what is new to its days, and has a thread add up again what changed: a day that takes longer than a
+        round may must not hold up the sweeps. Each rests by itself; readers add up what is missing, or say as of when
+        their figures are."""
         began = time.monotonic()
-        if began < self._add_up_at:
-            return
-        with self._runtime.pool.connection() as conn:
-            for workspace, zone in rollups.missing_zones(conn):
-                rollups.add_zone(conn, workspace, zone)
+        if began >= self._add_up_at:
+            more = self._refresh(began, again=False)
+            with self._runtime.pool.connection() as conn:
+                delivery_counts.add_up(conn)
+            self._add_up_at = time.monotonic() + (0 if more else ADD_UP_RESTS * (time.monotonic() - began))
+        is_adding = self._adder is not None and self._adder.is_alive()
+        if time.monotonic() >= self._add_up_again_at and not is_adding:
+            with self._runtime.pool.connection() as conn:
+                for workspace, zone in rollups.missing_zones(conn):
+                    rollups.add_zone(conn, workspace, zone)
+                    self._fills_zone = True
+            self._adder = threading.Thread(target=self._add_up_again, name="figures", daemon=True)
+            self._adder.start()
+            self._adder.join(timeout=ADD_UP_SECONDS)
+
+    def _add_up_again(self) -> None:
+        began = time.monotonic()
+        more = False
+        try:
+            more = self._refresh(began, again=True)
+        except Exception as error:  # noqa: BLE001 - nothing is lost: the notes of what changed are still there.
+            log.error("adding days up again failed", error=type(error).__name__)
+        # A new zone, once, is worth more: until it is done, its pages add up everything.
+        self._fills_zone = self._fills_zone and more
+        now = time.monotonic()
+        self._add_up_again_at = now if self._fills_zone else now + ADD_UP_RESTS * (now - began)
+
+    def _refresh(self, began: float, *, again: bool) -> bool:
+        """Refreshes figures until there is nothing left or the round's time is over; whether there is more to do."""
         more = True
         while more and time.monotonic() - began < ADD_UP_SECONDS and not self._runtime.stopping.is_set():
             with self._runtime.pool.connection() as conn:
-                more = rollups.refresh(conn).more
-        with self._runtime.pool.connection() as conn:
-            delivery_counts.add_up(conn)
-        took = time.monotonic() - began
-        self._add_up_at = time.monotonic() + (0 if more else ADD_UP_RESTS * took)
+                more = rollups.refresh(conn, again=again).more
+        return more
 
     def _see_to_alerts(self) -> None:
         """Judges alerts, and has notices sent in a thread: a mail server that hangs must not hold up the sweeps."""

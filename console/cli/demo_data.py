@@ -16,7 +16,7 @@ from console.demo_data.rows import WORKSPACE
 from console.errors import InvalidError
 from shared.crypto import HashRing
 from shared.db.pool import connect
-from shared.db.rollups import add_zone, missing_zones, refresh
+from shared.db.rollups import add_zone, missing_zones, refresh_all
 
 
 @click.command("demo-data")
@@ -61,8 +61,7 @@ def demo_data(
         conn.commit()
         for workspace, zone in missing_zones(conn):
             add_zone(conn, workspace, zone)
-        while refresh(conn).more:
-            conn.commit()
+        refresh_all(conn)
     seconds = round(time.monotonic() - began, 1)
     if as_json:
         print_json({"workspace": WORKSPACE, **made.__dict__, "seconds": seconds})

@@ -1,7 +1,8 @@
 """The `roi_daily` table: conversations and conversions by day, ad and event, added up ahead of their readers.
 
-What touches a day notes it in `roi_changes`, by triggers, in its own transaction. Readers take clean days from the
-table and add touched ones up afresh, with the same statement, so that a figure is always what the rows say.
+What touches a day notes it in `roi_changes`, by triggers, in its own transaction. New rows are added to their days; a
+day that something else touched is added up again whole. Readers take clean days from the table and add touched ones up
+afresh, with the same statement, so that a figure is always what the rows say.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,11 +30,10 @@ _FIRST_TOUCH = f"""
     order by t.occurred_at, t.id limit 1
 """
 
-#: One row of `facts` for each thing that counts somewhere from `since` to `until`, with the moment it counts at and
-#: whose it is. What a conversion is worth is what `shared.domain.revenue` says: its last amendment, else its value; a
-#: refund of no amount gives everything back, and no more than everything can be given back.
-FACTS = f"""
-with worth as not materialized (
+#: What a conversion is worth is what `shared.domain.revenue` says: its last amendment, else its value; a refund of no
+#: amount gives everything back, and no more than everything can be given back.
+_WORTH = """
+worth as not materialized (
     select c.id, c.contact_id, c.touchpoint_id, c.occurred_at, coalesce(c.channel_id, 0) as channel_id,
            case when c.source = 'meta_automatic' then 'meta:' else '' end || c.event_name as event_name,
            coalesce(c.currency, a.currency, '') as currency, c.is_test, c.cost, coalesce(a.value, c.value, 0) as gross,
@@ -52,7 +52,12 @@ with worth as not materialized (
         from conversion_changes x where x.conversion_id = c.id and x.kind in ('refund', 'cancellation')
     ) r on true
     where c.workspace = %(workspace)s
-), clicks as not materialized (
+)"""
+
+#: One row of `facts` for each thing that counts somewhere from `since` to `until`, with the moment it counts at and
+#: whose it is.
+FACTS = f"""
+with {_WORTH}, clicks as not materialized (
     select t.id, t.contact_id, t.channel_id, t.ad_id, t.class, t.source_app, t.occurred_at, t.is_test
     from touchpoints t
     where t.channel_id in (select id from channels where workspace = %(workspace)s)
@@ -103,9 +108,38 @@ with worth as not materialized (
 )
 """
 
-#: The facts of whole days of a zone, one row for each combination of what can be asked for.
-DAYS = f"""
-{FACTS}
+#: The same facts of single rows, of these clicks, messages and conversions: so cheap that each new row can be added.
+_NEW_FACTS = f"""
+with {_WORTH}, facts as (
+    select t.occurred_at as moment, 'click' as basis, 'last' as model, t.channel_id, t.ad_id, t.class,
+           t.source_app as placement, 'conversation' as event_name, '' as currency, t.is_test, 0 as gross,
+           0 as refunds, null::numeric as cost
+    from touchpoints t where t.id = any(%(clicks)s)
+  union all
+    select {_WRITTEN.format(m="m")}, 'click', 'last', m.channel_id, null, 'organic', null, 'conversation', '',
+           m.is_test, 0, 0, null
+    from messages m
+    where m.id = any(%(messages)s) and m.direction = 'in' and m.class = 'organic'
+      and not exists (select from messages e where e.contact_id = m.contact_id and e.direction = 'in'
+                      and ({_WRITTEN.format(m="e")}, e.id) < ({_WRITTEN.format(m="m")}, m.id))
+  union all
+    select x.moment, x.basis, x.model, c.channel_id, x.ad_id, x.class, x.placement, c.event_name, c.currency,
+           c.is_test, c.gross, c.refunds, c.cost
+    from worth c
+    left join touchpoints l on l.id = c.touchpoint_id
+    left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on c.touchpoint_id is not null
+    left join touchpoints t on t.id = coalesce(f.touchpoint_id, c.touchpoint_id)
+    cross join lateral (
+        values (c.occurred_at, 'conversion', 'last', l.ad_id, l.class, l.source_app),
+               (c.occurred_at, 'conversion', 'first', t.ad_id, t.class, t.source_app),
+               (coalesce(l.occurred_at, c.occurred_at), 'click', 'last', l.ad_id, l.class, l.source_app),
+               (coalesce(t.occurred_at, c.occurred_at), 'click', 'first', t.ad_id, t.class, t.source_app)
+    ) x (moment, basis, model, ad_id, class, placement)
+    where c.id = any(%(conversions)s)
+)
+"""
+
+_BY_DAY = """
 select %(workspace)s::text as workspace, %(zone)s::text as zone, (moment at time zone %(zone)s)::date as day, basis,
        model, channel_id, coalesce(ad_id, '') as ad_id, coalesce(class, 'none') as class,
        coalesce(placement, '') as placement, event_name, currency, is_test, count(*) as events, sum(gross) as gross,
@@ -114,6 +148,22 @@ select %(workspace)s::text as workspace, %(zone)s::text as zone, (moment at time
 from facts
 group by 3, basis, model, channel_id, coalesce(ad_id, ''), coalesce(class, 'none'), coalesce(placement, ''),
          event_name, currency, is_test
+"""
+
+#: The facts of whole days of a zone, one row for each combination of what can be asked for.
+DAYS = f"""
+{FACTS}
+{_BY_DAY}
+"""
+
+_ADD_NEW = f"""
+insert into roi_daily as d
+{_NEW_FACTS}
+{_BY_DAY}
+on conflict (workspace, zone, day, basis, model, channel_id, ad_id, class, placement, event_name, currency, is_test)
+do update set events = d.events + excluded.events, gross = d.gross + excluded.gross,
+              refunds = d.refunds + excluded.refunds, cost = d.cost + excluded.cost,
+              costed = d.costed + excluded.costed, uncosted = d.uncosted + excluded.uncosted
 """
 
 #: The moments that changes touch: their own, and those of the clicks that their conversion counts for.
@@ -189,28 +239,87 @@ def add_zone(conn: psycopg.Connection[Any], workspace: str, zone: str) -> None:
         )
 
 
-def refresh(conn: psycopg.Connection[Any], *, most_changes: int = 5000) -> Refreshed:
-    """Adds up the days that the newest changes of one workspace touched, in all its zones; the caller commits.
+def refresh(
+    conn: psycopg.Connection[Any], *, again: bool = True, most_new: int = 5000, most_changes: int = 5000
+) -> Refreshed:
+    """One step: adds what is new of one workspace to its days, in all its zones, and adds up `again` the days that its
+    newest other changes touched. `more` leaves those out where `again` does.
 
-    What is being written meanwhile notes its change when it commits, and is seen by the next step.
+    Has to come first in its transaction, which the caller commits. It sees rows and notes as of one moment: what is
+    being written meanwhile notes its change when it commits, and is seen by the next step.
     """
-    # Two at once would add a day up twice.
+    conn.execute("set transaction isolation level repeatable read")
+    # Two at once would count what is new twice.
     if conn.execute("select pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
         return Refreshed(0, False)
-    row = conn.execute("select workspace from roi_changes order by id limit 1").fetchone()
+    row = conn.execute(
+        "(select workspace from roi_changes where fresh order by id limit 1) union all"
+        " (select workspace from roi_changes where not fresh and %s order by id limit 1) limit 1",
+        [again],
+    ).fetchone()
     if row is None:
         return Refreshed(0, False)
     workspace: str = row[0]
-    ids = _newest_changes(conn, workspace, most_changes)
+    zones = [
+        zone for (zone,) in conn.execute("select zone from roi_zones where workspace = %s", [workspace]).fetchall()
+    ]
     days = 0
-    for (zone,) in conn.execute("select zone from roi_zones where workspace = %s", [workspace]).fetchall():
+    # Days are added up whole from rows, also from new ones: these must all have been added, or would count twice.
+    if _add_new(conn, workspace, zones, most_new) and again:
+        days = _add_touched(conn, workspace, zones, most_changes)
+    conn.execute(
+        "update roi_zones set refreshed_at = now() where workspace = %(it)s"
+        " and not exists (select from roi_changes where workspace = %(it)s)",
+        {"it": workspace},
+    )
+    more = conn.execute("select exists (select from roi_changes where fresh or %s)", [again]).fetchone() == (True,)
+    return Refreshed(days, more)
+
+
+def refresh_all(conn: psycopg.Connection[Any]) -> None:
+    """Refreshes until nothing is left to do; commits before, and after each step."""
+    conn.commit()
+    more = True
+    while more:
+        with conn.transaction():
+            more = refresh(conn).more
+
+
+def _add_new(conn: psycopg.Connection[Any], workspace: str, zones: Sequence[str], most: int) -> bool:
+    """Adds new rows to their days, the oldest first; whether these were all."""
+    notes = conn.execute(
+        "select id, conversion_id, touchpoint_id, message_id from roi_changes where workspace = %s and fresh"
+        " order by id limit %s",
+        [workspace, most + 1],
+    ).fetchall()
+    taken = notes[:most]
+    values = {
+        "workspace": workspace,
+        "conversions": [note[1] for note in taken if note[1] is not None],
+        "clicks": [note[2] for note in taken if note[2] is not None],
+        "messages": [note[3] for note in taken if note[3] is not None],
+    }
+    if taken:
+        for zone in zones:
+            conn.execute(_ADD_NEW, values | {"zone": zone})
+        conn.execute("delete from roi_changes where id = any(%s)", [[note[0] for note in taken]])
+    return len(notes) <= most
+
+
+def _add_touched(conn: psycopg.Connection[Any], workspace: str, zones: Sequence[str], most: int) -> int:
+    """Adds up again the days that the newest changes touched; how many, each zone's by itself."""
+    ids = _newest_changes(conn, workspace, most)
+    if not ids:
+        return 0
+    # Cut off after the usual ten seconds, a day with much in it would be begun again and again.
+    conn.execute("set local statement_timeout = '100s'")
+    days = 0
+    for zone in zones:
         touched = _days_touched_by(conn, ids, zone)
         _add_up(conn, workspace, zone, touched)
         days += len(touched)
-    conn.execute("update roi_zones set refreshed_at = now() where workspace = %s", [workspace])
     conn.execute("delete from roi_changes where id = any(%s)", [ids])
-    more = conn.execute("select exists (select from roi_changes)").fetchone() == (True,)
-    return Refreshed(days, more)
+    return days
 
 
 def _newest_changes(conn: psycopg.Connection[Any], workspace: str, most: int) -> list[int]:
@@ -218,8 +327,9 @@ def _newest_changes(conn: psycopg.Connection[Any], workspace: str, most: int) ->
     rows = conn.execute(
         """
         select id from roi_changes
-        where workspace = %(it)s
-          and moment > (select max(moment) from roi_changes where workspace = %(it)s) - interval '36 hours'
+        where workspace = %(it)s and not fresh
+          and moment > (select max(moment) from roi_changes where workspace = %(it)s and not fresh)
+                       - interval '36 hours'
         order by moment desc limit %(most)s
         """,
         {"it": workspace, "most": most},

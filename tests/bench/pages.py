@@ -16,7 +16,7 @@ from console.team.roles import Role
 from console.web.access import access_of
 from console.web.app import create_app
 from console.web.runtime import Runtime
-from shared.db.rollups import add_zone, missing_zones, refresh
+from shared.db.rollups import add_zone, missing_zones, refresh_all
 from shared.settings import load_settings
 from tests.bench.fill import DAYS, Places, add_waiting, analyse, fill
 from tests.bench.harness import Figure, in_turns
@@ -168,8 +168,7 @@ def _filled(servers: Servers, people: int, sizes: Sizes) -> tuple[str, float]:
         began = time.monotonic()
         for workspace, zone in missing_zones(conn):
             add_zone(conn, workspace, zone)
-        while refresh(conn).more:
-            pass
+        refresh_all(conn)
         refreshed = time.monotonic() - began
         conn.execute("vacuum (analyze) roi_daily")
         conn.execute("checkpoint")

@@ -109,6 +109,20 @@ class Rows:
     def organic(self):
         self.message(self.contact(), "organic", self.moment())
 
+    def announced_twice(self):
+        """A message that came without its ad block first."""
+        row = self.conn.execute(
+            "update messages set class = 'ad' where id = (select id from messages where class = 'organic'"
+            " order by md5(id::text || %s) limit 1) returning id, least(coalesce(sent_at, received_at), received_at)",
+            [str(self.random.random())],
+        ).fetchone()
+        if row is not None:
+            self.conn.execute(
+                "insert into touchpoints (message_id, contact_id, channel_id, class, click_id, click_hash, occurred_at,"
+                " is_test) select id, contact_id, channel_id, class, 'c', 'c', %s, is_test from messages where id = %s",
+                [row[1], row[0]],
+            )
+
     def reattribute(self):
         self.conn.execute(
             "update conversions c set touchpoint_id = (select id from touchpoints t where t.contact_id = c.contact_id"
@@ -132,10 +146,15 @@ class Rows:
             " (select id from touchpoints where class = 'ad_without_click_id' limit 1)"
         )
 
+    def arrive(self, count):
+        """So many new rows, and none that changes."""
+        for _ in range(count):
+            self.random.choice([self.touchpoint, self.conversion, self.organic])()
+
     def happen(self, count):
         steps = [
-            *[self.touchpoint] * 6, *[self.conversion] * 8, *[self.change] * 3, *[self.organic] * 4, self.reattribute,
-            self.merge, self.complete,
+            *[self.touchpoint] * 6, *[self.conversion] * 8, *[self.change] * 3, *[self.organic] * 4,
+            self.announced_twice, self.reattribute, self.merge, self.complete,
         ]  # fmt: skip
         for _ in range(count):
             self.random.choice(steps)()

@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from shared.db import roi
 from shared.db.roi import Question, look_at_days, read_cells, read_speeds
-from shared.db.rollups import Span, add_zone, refresh
+from shared.db.rollups import Span, add_zone, refresh_all
 from tests.integration.db.roi_rows import FIRST, KEY, LAST, Rows, by_hand
 
 ZONE = "America/Sao_Paulo"
@@ -68,8 +68,7 @@ def test_cells_are_what_counting_by_hand_gives(conn, seed, kept):
     if kept != "nothing":
         add_zone(conn, "default", ZONE)
     rows.happen(150)
-    while kept != "nothing" and refresh(conn).more:
-        pass
+    refresh_all(conn)
     if kept == "what was there before":
         rows.happen(20)
     spans = (Span(first=FIRST, last=LAST), Span(first=FIRST + timedelta(days=5), last=FIRST + timedelta(days=11)))
@@ -101,8 +100,7 @@ def test_days_with_too_much_to_add_up_at_once_are_as_of_their_last_time(conn, mo
     add_zone(conn, "default", "UTC")
     rows = Rows(conn, 4)
     rows.happen(60)
-    while refresh(conn).more:
-        pass
+    refresh_all(conn)
     conn.execute("update conversions set cost = null")
     question = Question(workspace="default", span=Span(first=FIRST, last=LAST), test=True)
     assert look_at_days(conn, question, "UTC").as_of is None

@@ -59,7 +59,7 @@ STATEMENTS = [
     ("update api_keys set revoked_at = now()", CONSOLE),
     ("update rules set enabled = false", CONSOLE),
     ("delete from roi_changes", WORKER),
-    ("update roi_daily set events = 0", set()),
+    ("update roi_daily set events = 0", WORKER),
     ("delete from delivery_counts", WORKER),
     ("update delivery_counts set count = 0", set()),
     ("update ad_accounts set next_sync_at = now()", WORKER | CONSOLE),

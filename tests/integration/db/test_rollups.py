@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from shared.db.rollups import DAYS, Span, add_zone, day_parameters, refresh, spans, touched_days
+from shared.db import rollups
+from shared.db.rollups import DAYS, Span, add_zone, day_parameters, refresh, refresh_all, spans, touched_days
 from tests.integration.db.makers import one
 from tests.integration.db.roi_rows import FIRST, KEY, SUMS, WHOLE, ZONES, Rows, by_hand
 
@@ -20,10 +21,17 @@ def added_up(conn, query, **parameters):
     return {tuple(row[name] for name in KEY): {name: row[name] for name in SUMS} for row in rows}
 
 
-def refresh_all(conn):
-    while refresh(conn).more:
+def add_new(conn):
+    """Adds what is new, and leaves what changed."""
+    more = True
+    while more:
         conn.commit()
+        more = refresh(conn, again=False, most_new=7).more
     conn.commit()
+
+
+def without(days, sums):
+    return {key: values for key, values in sums.items() if key[0] not in days}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -40,9 +48,15 @@ def test_days_that_are_kept_stay_what_the_rows_say_while_these_change(conn, seed
     stored = "select * from roi_daily where zone = %(zone)s"
     for zone in ZONES[:3]:
         add_zone(conn, "default", zone)
-    for _ in range(8):
-        rows.happen(25)
+    for step in range(12):
+        (rows.happen if step % 3 == 0 else rows.arrive)(17)
         conn.commit()
+        add_new(conn)
+        for zone in ZONES[:3]:
+            touched = set(touched_days(conn, "default", zone, WHOLE))
+            assert without(touched, added_up(conn, stored, zone=zone)) == without(touched, by_hand(conn, zone))
+        if step % 3 == 1:
+            continue
         refresh_all(conn)
         for zone in ZONES[:3]:
             assert touched_days(conn, "default", zone, WHOLE) == []
@@ -84,5 +98,43 @@ def test_what_is_written_while_a_day_is_added_up_is_noted_for_the_next_time(conn
         refresh_all(conn)
         other.commit()
     assert touched_days(conn, "default", "UTC", WHOLE) != []
+    refresh_all(conn)
+    assert added_up(conn, "select * from roi_daily") == by_hand(conn, "UTC")
+
+
+def test_what_is_new_is_added_without_adding_its_day_up_again(conn, monkeypatch):
+    add_zone(conn, "default", "UTC")
+    rows = Rows(conn, 5)
+    for _ in range(4):
+        rows.contacts = []
+        for step in (rows.touchpoint, rows.conversion, rows.conversion):
+            step()
+        rows.contacts = []
+        rows.organic()
+        conn.commit()
+        monkeypatch.setattr(rollups, "_add_up", lambda *_: pytest.fail("a day was read again"))
+        refresh_all(conn)
+        assert touched_days(conn, "default", "UTC", WHOLE) == []
+        assert added_up(conn, "select * from roi_daily") == by_hand(conn, "UTC")
+
+
+def test_what_is_written_between_the_steps_of_a_refresh_counts_once(conn, database_url, monkeypatch):
+    add_zone(conn, "default", "UTC")
+    rows = Rows(conn, 6)
+    rows.happen(30)
+    conn.commit()
+    add_up = rollups._add_up
+
+    def written_meanwhile(*parts):
+        with psycopg.connect(database_url) as other:
+            rows.conn = other
+            rows.arrive(6)
+            rows.reattribute()
+        add_up(*parts)
+
+    monkeypatch.setattr(rollups, "_add_up", written_meanwhile)
+    refresh(conn)
+    conn.commit()
+    monkeypatch.undo()
     refresh_all(conn)
     assert added_up(conn, "select * from roi_daily") == by_hand(conn, "UTC")

@@ -6,7 +6,7 @@ import psycopg
 
 from console.demo_data.fill import fill
 from shared.crypto import HashRing, KeyRing, generate_key
-from shared.db.rollups import add_zone, missing_zones, refresh
+from shared.db.rollups import add_zone, missing_zones, refresh_all
 
 WORKSPACE = "demo"
 
@@ -20,5 +20,4 @@ def make_up_business(conn: psycopg.Connection) -> None:
     conn.execute("analyze")
     for workspace, zone in missing_zones(conn):
         add_zone(conn, workspace, zone)
-    while refresh(conn).more:
-        pass
+    refresh_all(conn)
