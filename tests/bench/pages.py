@@ -31,7 +31,7 @@ _KEEP_FREE = 5_000_000_000
 _WANTED_MS = 300
 _EMPTY = "empty"
 #: Files are no pages: they take as long as there are rows.
-_FILES = ("ads.export", "deliveries.export")
+_FILES = ("ads.export", "deliveries.export", "rows.export")
 #: What is asked of a page beside what it shows when nothing is said.
 _ASKED: dict[str, tuple[str, ...]] = {
     "overview.page": ("?period=90d", "?basis=click&click=first"),
