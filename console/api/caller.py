@@ -25,11 +25,12 @@ _USE_NOTED = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """For whom answers are made. `is_owner`: a person who owns the workspace."""
+    """For whom answers are made. `is_owner`: a person who owns the workspace; `only_tests`: a key for tests."""
 
     workspace: str
     actor: str
     is_owner: bool = False
+    only_tests: bool = False
 
 
 def needs(scope: Scope | None) -> Callable[[V], V]:
@@ -74,7 +75,7 @@ def _by_key(conn: psycopg.Connection[Any], scope: Scope) -> Caller:
     now = datetime.now(UTC)
     if key.last_used_at is None or now - key.last_used_at > _USE_NOTED:
         touch_api_keys(conn, [(key.id, now)])
-    return Caller(workspace=key.workspace, actor=f"api_key:{key.id}")
+    return Caller(workspace=key.workspace, actor=f"api_key:{key.id}", only_tests=key.is_test)
 
 
 def _by_session(conn: psycopg.Connection[Any], scope: Scope) -> Caller:

@@ -40,13 +40,15 @@ def sale(**fields: Any) -> dict[str, Any]:
 class Program:
     """A program with a key of one workspace, and what intake makes of what it reports."""
 
-    def __init__(self, site: Site, workspace: str = "default", scopes: list[Scope] | None = None) -> None:
+    def __init__(
+        self, site: Site, workspace: str = "default", scopes: list[Scope] | None = None, *, is_test: bool = False
+    ) -> None:
         self.site = site
         self.workspace = workspace
         with psycopg.connect(site.owner_url) as conn:
             ensure_workspace(conn, workspace)
             made = make_key(
-                conn, workspace=workspace, name=uuid4().hex, scopes=scopes or list(Scope), is_test=False, actor="test"
+                conn, workspace=workspace, name=uuid4().hex, scopes=scopes or list(Scope), is_test=is_test, actor="test"
             )
         self.key_id, self.key = made.id, made.secret
 

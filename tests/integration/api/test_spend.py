@@ -76,6 +76,16 @@ def test_spend_is_judged_row_by_row_stored_once_and_audited(program: Program) ->
     assert {one["field"] for one in with_zero.get_json()["errors"]} == {"data.0.ad_name", "data.0.spend"}
 
 
+def test_a_key_for_tests_brings_spend_into_accounts_for_tests_only(site: Site, program: Program) -> None:
+    assert program.ask("ad-accounts", method="POST", json=ACCOUNT).status_code == 201
+    tests = Program(site, is_test=True)
+    refused = tests.ask("spend", method="POST", json={"account": "conta", "data": [row()]})
+    assert (refused.status_code, "test" in refused.text) == (403, True)
+    added = tests.ask("ad-accounts", method="POST", json={**ACCOUNT, "name": "trial", "test": False})
+    assert added.get_json()["is_test"] is True
+    assert tests.json("spend", method="POST", json={"account": "trial", "data": [row()]})["stored"] == 1
+
+
 def test_a_key_needs_the_scope_and_sees_its_workspace_only(site: Site, program: Program) -> None:
     assert program.ask("ad-accounts", method="POST", json=ACCOUNT).status_code == 201
     bring(program, row())
