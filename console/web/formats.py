@@ -35,10 +35,14 @@ def percent(value: Decimal | float | None, digits: int = 1) -> str:
     return format_percent(_rounded(value, digits + 2), pattern, locale=_locale(), decimal_quantization=False)
 
 
-def money(value: Decimal | None, currency: str | None, *, whole: bool = False) -> str:
-    """An amount with its currency, as the language writes both; `whole` leaves the decimals out."""
+def money(value: Decimal | None, currency: str | None, *, whole: bool = False, bare: bool = False) -> str:
+    """An amount as the language writes it, with its currency; `whole` without decimals, `bare` without the currency."""
     if value is None or currency is None:
         return NOTHING
+    if bare:
+        return format_currency(
+            value, currency, "#,##0" if whole else "#,##0.00", locale=_locale(), currency_digits=not whole
+        )
     if not whole:
         return format_currency(value, currency, locale=_locale())
     pattern = _locale().currency_formats["standard"].pattern.replace(".00", "")

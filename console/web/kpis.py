@@ -87,9 +87,9 @@ def figure(name: str, value: Decimal | int | None, currency: str, *, plain: bool
     if unit == "times":
         return f"{number(amount, 2)}×"
     large = abs(amount) >= _LARGE
-    if plain or not currency:
+    if not currency:
         return number(amount, 0 if large else 2)
-    return money(Decimal(round(amount)) if large else amount, currency, whole=large)
+    return money(Decimal(round(amount)) if large else amount, currency, whole=large, bare=plain)
 
 
 def interval(name: str, ratio: Ratio, currency: str) -> str:

@@ -44,7 +44,7 @@ def test_a_figure_is_written_by_its_unit(page, name, value, text):
 
 def test_a_table_under_a_heading_leaves_the_currency_out(page):
     assert figure("spend", Decimal("12345.67"), "BRL", plain=True) == "12,346"
-    assert figure("cpl", Decimal("12.3"), "BRL", plain=True) == "12.3"
+    assert figure("cpl", Decimal("12.3"), "BRL", plain=True) == "12.30"
 
 
 @pytest.mark.parametrize(
