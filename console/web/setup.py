@@ -93,12 +93,10 @@ def channel(channel_id: int) -> ResponseReturnValue:
 def first(channel_id: int) -> ResponseReturnValue:
     """The newest webhook of a channel and what was understood of it; asks again until there is one that was read."""
     with database() as conn:
-        own_channel(conn, channel_id)
+        found = own_channel(conn, channel_id)
         which = WebhookFilter(workspace=membership().workspace, channel_id=channel_id)
         rows = list_webhooks(conn, which, limit=1)
-    return render_template(
-        "first_webhook.html", channel_id=channel_id, webhook=describe_webhook(rows[0]) if rows else None
-    )
+    return render_template("first_webhook.html", channel=found, webhook=describe_webhook(rows[0]) if rows else None)
 
 
 @setup.post("/channels/<int:channel_id>")

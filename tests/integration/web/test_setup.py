@@ -112,6 +112,9 @@ def test_a_channel_is_changed_and_switched_off(site):
     assert said(owner, owner.post(f"{path}/switch", {"enabled": "0"})) == [
         "The channel is off: its webhooks get a 404."
     ]
+    waiting = owner.get(f"{path}/first").text
+    assert "get a 404" in waiting
+    assert "hx-get" not in waiting
     row = site.rows("select name, currency, post_policy, enabled from channels")
     assert row == [{"name": "Shop", "currency": "EUR", "post_policy": "send", "enabled": False}]
     assert "time zone" in said(owner, owner.post(path, {**form, "zone": "Mars"}))[0]
