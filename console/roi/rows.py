@@ -78,21 +78,30 @@ class _Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The sums of all rows that were chosen, the zones of their days, and a page of them."""
+    """What was chosen: the sums of all its rows, the zones of their days and their currency."""
 
     sums: Sums
     zones: Sequence[str]
     currency: str
-    rows: Sequence[FigureRow] = ()
-    spend: Sequence[SpendFact] = ()
+    chosen: Sequence[_Chosen]
+
+
+def find(conn: psycopg.Connection[Any], asked: Asked, behind: Behind) -> Found:
+    """Adds up what is behind a figure; its rows are read from that, page by page."""
+    chosen = _chosen(conn, asked, behind, read_ground(conn, asked))
+    currency = chosen[0].currency if chosen else ""
+    sums = [
+        add_up(keyed(one.cells, lambda _: 0), [(0, cell) for cell in one.spend], currency=currency).get(0, Sums())
+        for one in chosen
+    ]
+    zones = list(dict.fromkeys(one.segment.zone for one in chosen))
+    return Found(sums=total(sums, currency=currency), zones=zones, currency=currency, chosen=chosen)
 
 
 def read_rows(
-    conn: psycopg.Connection[Any], asked: Asked, behind: Behind, *, limit: int, after: Place | None = None
-) -> Found:
+    conn: psycopg.Connection[Any], asked: Asked, behind: Behind, found: Found, *, limit: int, after: Place | None = None
+) -> list[FigureRow]:
     """The newest conversations or conversions behind a figure; each currency's rows are its own."""
-    ground = read_ground(conn, asked)
-    chosen = _chosen(conn, asked, behind, ground)
     event = EVENTS[behind.rows]
     assert event is not None
     pages = [
@@ -108,19 +117,17 @@ def read_rows(
             limit=limit,
             after=after,
         )
-        for one in chosen
+        for one in found.chosen
     ]
     merged = heapq.merge(*pages, key=lambda row: (row.moment, row.key), reverse=True)
-    return _found(chosen, rows=list(islice(merged, limit)))
+    return list(islice(merged, limit))
 
 
 def read_spend_rows(
-    conn: psycopg.Connection[Any], asked: Asked, behind: Behind, *, limit: int, after: SpendPlace | None = None
-) -> Found:
+    conn: psycopg.Connection[Any], asked: Asked, found: Found, *, limit: int, after: SpendPlace | None = None
+) -> list[SpendFact]:
     """The newest rows of spend behind a figure."""
-    ground = read_ground(conn, asked)
-    chosen = _chosen(conn, asked, behind, ground)
-    cells = [cell for one in chosen for cell in one.spend]
+    cells = [cell for one in found.chosen for cell in one.spend]
     which = SpendFilter(
         workspace=asked.workspace,
         since=asked.span.first,
@@ -128,17 +135,7 @@ def read_spend_rows(
         test=asked.test,
         objects=sorted({(cell.account_id, cell.level or "", cell.object_id or "") for cell in cells}),
     )
-    return _found(chosen, spend=list_spend(conn, which, limit=limit, after=after, newest_first=True))
-
-
-def _found(chosen: Sequence[_Chosen], **rows: Any) -> Found:
-    currency = chosen[0].currency if chosen else ""
-    sums = [
-        add_up(keyed(one.cells, lambda _: 0), [(0, cell) for cell in one.spend], currency=currency).get(0, Sums())
-        for one in chosen
-    ]
-    zones = list(dict.fromkeys(one.segment.zone for one in chosen))
-    return Found(sums=total(sums, currency=currency), zones=zones, currency=currency, **rows)
+    return list_spend(conn, which, limit=limit, after=after, newest_first=True)
 
 
 def _chosen(conn: psycopg.Connection[Any], asked: Asked, behind: Behind, ground: Ground) -> list[_Chosen]:

@@ -12,14 +12,16 @@ from console.roi.inside import LEVELS as INSIDE_LEVELS
 from console.roi.inside import Inside
 from console.roi.measures import measures
 from console.roi.question import LEVELS
-from console.roi.rows import EVENTS, PARTS, ROWS_OF, Behind, Found, read_rows, read_spend_rows
+from console.roi.rows import EVENTS, PARTS, ROWS_OF, Behind, Found, find, read_rows, read_spend_rows
 from console.team.roles import Role
 from console.web.access import least
 from console.web.csv_download import csv_answer
 from console.web.cursors import cursor_of, split_cursor
 from console.web.figure_filters import Filters, read_filters
 from console.web.runtime import database
+from shared.db.figure_rows import FigureRow
 from shared.db.spend import Place as SpendPlace
+from shared.db.spend import SpendFact
 
 rows = Blueprint("rows", __name__, url_prefix="/w/<int:workspace_id>/rows")
 #: What each list is called, and the figures that its head shows.
@@ -61,8 +63,8 @@ def page() -> ResponseReturnValue:
     behind = _behind()
     with database() as conn:
         filters = read_filters(conn, more=_OWN)
-        found = _read(conn, filters, behind, request.args.get("before", ""), _PAGE + 1)
-    listed: Sequence[Any] = found.spend or found.rows
+        found = find(conn, filters.asked, behind)
+        listed = _read(conn, filters, behind, found, request.args.get("before", ""), _PAGE + 1)
     return render_template(
         "rows.html",
         filters=filters,
@@ -84,8 +86,9 @@ def export() -> ResponseReturnValue:
     behind = _behind()
     with database() as conn:
         filters = read_filters(conn)
+        found = find(conn, filters.asked, behind)
     columns = _SPEND_COLUMNS if behind.rows == "spend" else _COLUMNS
-    lines = ([getattr(row, column) for column in columns] for row in _all(filters, behind))
+    lines = ([getattr(row, column) for column in columns] for row in _all(filters, behind, found))
     return csv_answer(f"{behind.rows}.csv", columns, lines)
 
 
@@ -102,19 +105,20 @@ def _behind() -> Behind:
     )
 
 
-def _read(conn: Any, filters: Filters, behind: Behind, before: str, limit: int) -> Found:
+def _read(
+    conn: Any, filters: Filters, behind: Behind, found: Found, before: str, limit: int
+) -> Sequence[FigureRow | SpendFact]:
     if behind.rows == "spend":
-        return read_spend_rows(conn, filters.asked, behind, limit=limit, after=_spend_place(before))
-    return read_rows(conn, filters.asked, behind, limit=limit, after=split_cursor(before))
+        return read_spend_rows(conn, filters.asked, found, limit=limit, after=_spend_place(before))
+    return read_rows(conn, filters.asked, behind, found, limit=limit, after=split_cursor(before))
 
 
-def _all(filters: Filters, behind: Behind) -> Iterator[Any]:
+def _all(filters: Filters, behind: Behind, found: Found) -> Iterator[Any]:
     """Every row, a chunk and a short transaction at a time, so that a long download holds nothing."""
     before = ""
     while True:
         with database() as conn:
-            found = _read(conn, filters, behind, before, _CHUNK)
-        listed: Sequence[Any] = found.spend or found.rows
+            listed = _read(conn, filters, behind, found, before, _CHUNK)
         yield from listed
         if len(listed) < _CHUNK:
             return
