@@ -126,15 +126,22 @@ def test_no_process_holds_keys_that_it_does_not_need(stack: LocalStack):
 
 
 def test_each_process_logs_in_with_its_own_role(stack: LocalStack):
-    stack.post("demo-whapi", Sample("whapi").body)
-    wait_until(stack.is_idle)
-    seen = dict(
-        stack.rows("select application_name, usename from pg_stat_activity where application_name like 'ctwa-%%'")
-    )
-    assert {name.split("-")[1] for name in seen} == {"receiver", "worker", "sweeper", "console"}
-    for name, role in seen.items():
-        process = name.split("-")[1]
-        assert role == {"receiver": "ctwa_receiver", "console": "ctwa_console"}.get(process, "ctwa_worker"), name
+    def roles() -> set[tuple[str, str]]:
+        names = "select application_name, usename from pg_stat_activity where application_name like 'ctwa-%%'"
+        return {(name.split("-")[1], role) for name, role in stack.rows(names)}
+
+    def each_is_seen() -> bool:  # A process gives back a connection that it did not need for a minute.
+        stack.post("demo-whapi", Sample("whapi").body)
+        assert stack.get(f"{stack.record.urls['console'].rstrip('/')}/readyz").ok
+        return len({process for process, _ in roles()}) >= 4
+
+    wait_until(each_is_seen)
+    assert roles() == {
+        ("receiver", "ctwa_receiver"),
+        ("worker", "ctwa_worker"),
+        ("sweeper", "ctwa_worker"),
+        ("console", "ctwa_console"),
+    }
 
 
 def test_the_commands_use_the_stack_and_tell_what_became_of_a_sample(stack: LocalStack):
