@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Literal
@@ -74,16 +75,21 @@ class _Chosen:
     currency: str
     cells: Sequence[Cell]
     spend: Sequence[SpendCell]
+    as_of: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What was chosen: the sums of all its rows, the zones of their days and their currency."""
+    """What was chosen: the sums of all its rows, the zones of their days and their currency.
+
+    `as_of` is set when the sums lag behind the rows.
+    """
 
     sums: Sums
     zones: Sequence[str]
     currency: str
     chosen: Sequence[_Chosen]
+    as_of: datetime | None = None
 
 
 def find(conn: psycopg.Connection[Any], asked: Asked, behind: Behind) -> Found:
@@ -95,7 +101,13 @@ def find(conn: psycopg.Connection[Any], asked: Asked, behind: Behind) -> Found:
         for one in chosen
     ]
     zones = list(dict.fromkeys(one.segment.zone for one in chosen))
-    return Found(sums=total(sums, currency=currency), zones=zones, currency=currency, chosen=chosen)
+    return Found(
+        sums=total(sums, currency=currency),
+        zones=zones,
+        currency=currency,
+        chosen=chosen,
+        as_of=min((one.as_of for one in chosen if one.as_of), default=None),
+    )
 
 
 def read_rows(
@@ -148,6 +160,7 @@ def _chosen(conn: psycopg.Connection[Any], asked: Asked, behind: Behind, ground:
         _Chosen(
             segment=segment,
             currency=currency,
+            as_of=part.as_of,
             cells=[
                 cell
                 for cell in part.cells

@@ -14,8 +14,10 @@ from console.errors import InvalidError, NotFoundError
 from console.team.roles import Role
 from console.team.words import N_
 from console.web.access import least, membership, person
+from console.web.attention import needs_of_rows
 from console.web.cursors import cursor_of, split_cursor
 from console.web.errors import back_to
+from console.web.own import own_channels
 from console.web.runtime import database, runtime
 from shared.db.alert_notices import last_notices
 from shared.db.alert_routes import Route, all_routes
@@ -30,15 +32,18 @@ _KINDS = ("email", "webhook", "slack")
 @alerts.get("/")
 @least(Role.VIEWER)
 def page() -> ResponseReturnValue:
-    """Alerts that hold now; with `show=before` those that are over."""
+    """Alerts that hold now, and what needs somebody without being one; with `show=before` those that are over."""
     show = "before" if request.args.get("show") == "before" else "now"
     place = split_cursor(request.args.get("before", ""))
     after = (place[0], int(place[1])) if place and place[1].isdecimal() else None
     with database() as conn:
         found = list_alerts(conn, states=_STATES[show], workspaces=_workspaces(), limit=_PAGE + 1, after=after)
+        needs = needs_of_rows(conn, own_channels(conn)) if show == "now" and after is None else []
+    here = [one for one in found if one.workspace in (None, membership().workspace)]
     return render_template(
         "alerts.html",
         alerts=[use.described(one) for one in found[:_PAGE]],
+        needs=[need for need in needs if not need.is_told_by(here)],
         show=show,
         older=cursor_of(found[_PAGE - 1].opened_at, found[_PAGE - 1].id) if len(found) > _PAGE else None,
     )

@@ -84,7 +84,9 @@ def page() -> ResponseReturnValue:
         found = read_overview(conn, filters.asked)
         since = datetime.now(UTC) - _DELIVERIES_WITHIN
         card = read_delivery_figures(conn, membership().workspace, since=since, test=filters.asked.test)
-        needs = attention(conn, filters.channels, card)
+        # What needs attention doesn't depend on what figures are asked for.
+        usual = filters.asked.test == filters.only_tests
+        needs = attention(conn, filters.channels, card if usual else None)
     return render_template(
         "overview.html",
         filters=filters,

@@ -34,6 +34,34 @@ def test_an_alert_says_what_to_do_is_looked_after_and_ends(site):
     assert "There is no alert" in said(stranger, stranger.post(site.path(f"alerts/{number}/resolve", "other")))[0]
 
 
+def test_overview_and_alerts_list_the_same(site):
+    """What the rows say at once, and what only an alert says; what somebody looks after stays in both."""
+    operator = site.as_role("operator")
+    for number, (name, is_test) in enumerate((("real", False), ("try-out", True))):
+        site.execute(
+            "with d as (insert into datasets (name, meta_id, waba_id, pause_reason, paused_at, paused_until, is_test)"
+            " values (%s, %s, '1', 'by_hand', now(), '9999-12-31', %s) returning id)"
+            " insert into channels (key, name, provider, secrets, dataset_id, is_test)"
+            " select %s, %s, 'whapi', '', id, %s from d",
+            name, str(number), is_test, f"key-of-{name}-0123456789", name, is_test,
+        )  # fmt: skip
+    site.execute("insert into alerts (workspace, kind, subject) values ('default', 'dataset_paused', 'dataset:real')")
+    open_alert(site)
+    overview = operator.get(site.path("overview/")).text
+    assert re.findall(r'class="needs">|<strong><a [^>]*>([^<]*)</a>', overview)[1:] == [
+        "Dataset real is paused", "Test dataset try-out is paused", "paused",
+    ]  # fmt: skip
+    alerts = operator.get(site.path("alerts/")).text
+    assert sorted(re.findall(r'<h2 id="(?:alert|need)-[^>]*>([^<]*)</h2>', alerts)) == [
+        "Dataset paused", "Test dataset try-out is paused", "paused",
+    ]  # fmt: skip
+    for row in site.rows("select id from alerts"):
+        operator.post(site.path(f"alerts/{row['id']}/acknowledge"))
+    overview = operator.get(site.path("overview/")).text
+    assert overview.count("looked after") == 2
+    assert "Nothing: all is well." not in overview
+
+
 def test_a_threshold_is_moved_for_one_workspace(site):
     owner = site.as_role("owner")
     page = owner.get(site.path("alerts/thresholds")).text

@@ -10,6 +10,7 @@ import pytest
 from console.roi.measures import measures
 from console.roi.overview import read_overview
 from console.roi.question import Asked, span_of
+from shared.db import roi
 from shared.db.rollups import Span
 from tests.integration.web.business import WORKSPACE
 from tests.integration.web.site import PASSWORD
@@ -35,6 +36,12 @@ def tiles(response):
     for label, figure in TILE.findall(response.get_data(as_text=True)):
         found.setdefault(html.unescape(label), []).append(html.unescape(figure).strip())
     return found
+
+
+def needs(text):
+    """The titles of what Overview says needs attention."""
+    listed = text.partition('<ul class="needs">')[2].partition("</ul>")[0]
+    return set(re.findall(r"<strong>(?:<a [^>]*>)?([^<]*)", listed))
 
 
 def today(site):
@@ -113,6 +120,15 @@ def test_a_day_that_was_not_synced_is_a_gap_in_the_chart_and_a_dash_in_its_table
     assert re.search(r'<th scope="row">[^<]*</th><td class="number">–</td>', text)
 
 
+def test_each_page_of_sums_says_that_they_are_still_being_added_up(business, monkeypatch):
+    monkeypatch.setattr(roi, "MOST_EVENTS_AT_ONCE", -1)
+    business.execute("update roi_zones set refreshed_at = '2026-01-02 03:04Z'")
+    browser = business.as_role("viewer", WORKSPACE)
+    for page in ("overview/", "ads/", "quality/", "rows/?rows=leads&money=BRL"):
+        text = browser.get(business.path(page, WORKSPACE)).get_data(as_text=True)
+        assert "figures are still being added up: these are as of" in text, page
+
+
 def test_the_card_counts_the_deliveries_of_the_workspace(business):
     text = business.as_role("viewer", WORKSPACE).get(business.path("overview/", WORKSPACE)).get_data(as_text=True)
     shown = dict(re.findall(r"<dt>([^<]*)</dt><dd[^>]*>(?:<a [^>]*>)?([0-9,]+)", text))
@@ -126,6 +142,10 @@ def test_the_card_counts_the_deliveries_of_the_workspace(business):
     assert shown["To be sent"] == f"{rows[0]['pending']:,}"
     assert shown["Outcome unknown"] == f"{rows[0]['unknown']:,}"
     assert "is paused" in text
+    # Alerts lists the same, whether an alert was opened of it or not.
+    alerts = business.as_role("viewer", WORKSPACE).get(business.path("alerts/", WORKSPACE)).get_data(as_text=True)
+    assert needs(text) <= set(re.findall(r'<h2 id="need-[^>]*>([^<]*)</h2>', alerts))
+    assert "Nothing needs you." not in alerts
     other = business.as_role("viewer").get(business.path("overview/")).get_data(as_text=True)
     assert "is paused" not in other
     assert "Nothing: all is well." in other
