@@ -1,6 +1,7 @@
 """`python -m receiver`: the receiver under granian. docs/receiver.md says how to run it under another server."""
 
 import atexit
+import gc
 import os
 import resource
 import signal
@@ -80,6 +81,9 @@ def main(host: str, port: int, workers: int) -> None:
     except OSError as error:
         sys.exit(f"the receiver cannot start: {error}")
     configure_logs("receiver", log_format=settings.log_format, level=settings.log_level)
+    # What was imported is for good: left out of collections, its pages stay those that the worker processes share.
+    gc.collect()
+    gc.freeze()
     Granian(
         "receiver.server:load",
         factory=True,

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
-from psycopg.conninfo import conninfo_to_dict
 from redis import Redis
 
 #: Names of this machine, which nobody else can listen to.
@@ -90,8 +88,11 @@ class _Keys(fields.Field[tuple[str, ...]]):
 
 def _check_database_url(url: str) -> None:
     """Found here, because psycopg would put the whole URL, password and all, into the text of its exception."""
+    # Beat and Flower have no database: they would keep 8 MiB each of what they never use.
+    import psycopg.conninfo  # noqa: PLC0415
+
     try:
-        conninfo_to_dict(url)
+        psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.Error:
         raise ValidationError("must look like postgresql://user:password@host:5432/database") from None
 

@@ -1,6 +1,7 @@
 """`python -m console.web`: the console under granian."""
 
 import atexit
+import gc
 import os
 import signal
 import socket
@@ -56,6 +57,9 @@ def main(host: str, port: int, workers: int) -> None:
     except OSError as error:
         sys.exit(f"the console cannot start: {error}")
     configure_logs("console", log_format=settings.log_format, level=settings.log_level)
+    # What was imported is for good: left out of collections, its pages stay those that the worker processes share.
+    gc.collect()
+    gc.freeze()
     Granian(
         "console.web.server:load",
         factory=True,

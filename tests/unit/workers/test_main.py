@@ -12,20 +12,20 @@ try:
     runpy.run_module("workers", run_name="__main__")
 except SystemExit as end:
     print(end)
-print(sorted({{"flower", "tornado", "prompt_toolkit"}} & set(sys.modules)))
+print(sorted(({{"flower", "tornado", "prompt_toolkit", "rich"}} | {unneeded}) & set(sys.modules)))
 """
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "said", "unneeded"),
     [
-        (["worker"], "SECRET_KEYS: is not set"),
-        (["beat"], "REDIS_URL: is not set"),
-        (["other"], "python -m workers worker or beat"),
+        (["worker"], "SECRET_KEYS: is not set", set()),
+        (["beat"], "REDIS_URL: is not set", {"psycopg"}),
+        (["other"], "python -m workers worker or beat", {"psycopg"}),
     ],
 )
-def test_a_start_that_fails_says_why_and_no_process_loads_flower(arguments, said):
-    program = _RUN.format(arguments=arguments)
+def test_a_start_that_fails_says_why_and_no_process_loads_what_it_never_uses(arguments, said, unneeded):
+    program = _RUN.format(arguments=arguments, unneeded=unneeded or "set()")
     done = subprocess.run([sys.executable, "-c", program], env={}, capture_output=True, text=True, check=True)
     assert said in done.stdout
     assert done.stdout.endswith("[]\n")
