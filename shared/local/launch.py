@@ -5,28 +5,32 @@ between it and the supervisor. The launcher hears of its parent's end from the k
 (elsewhere), adopts every orphan below it, writes the program's output to a size-bounded log, and ends only when
 nothing it started is left. If the launcher itself is killed, the kernel stops the program.
 
-It is run as a script by `guard_command`, under `python -I -S`, so it and what it imports use the standard library only.
+It is run as a script by `guard_command`, under `python -I -S`, so it and what it imports use the standard library only,
+and little of that: there is one for each program, for as long as it runs, and argparse, pathlib, subprocess and
+datetime would take 3 of the 7 MiB that each had.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import math
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
-from types import FrameType
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, os.path.abspath(f"{__file__}/../../.."))
 
 from shared.local.logfile import STARTED, LogFile
 from shared.local.privileges import LINUX, Privileges, adopt_orphans, become, die_with_parent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import FrameType
+    from typing import NoReturn
 
 _LOOK_SECONDS = 0.5
 _CANNOT_RUN = 127
@@ -35,12 +39,15 @@ _CANNOT_RUN = 127
 class Launcher:
     """One program under guard. `run` returns its exit status, 128 + n when signal n ended it."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
-        self._parent: int = options.parent
+        self._parent = options.parent
         self._stops = 0
         self._kill_at: float | None = None
-        self._program: subprocess.Popen[bytes]
+        self._program = 0
+        self._status: int | None = None
+        #: Where its output is read, while there is any to read; None without a log.
+        self._output: int | None = None
         self._log = LogFile(options.log) if options.log else None
         self._partial = b""
         self._wake_read, self._wake_write = os.pipe()
@@ -51,14 +58,14 @@ class Launcher:
         self._listen()
         adopt_orphans()
         die_with_parent(signal.SIGHUP, self._parent)
-        self._note(f"{STARTED}{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {self._options.command[0]}")
+        self._note(f"{STARTED}{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {self._options.command[0]}")
         try:
             self._start()
         except OSError as error:
             self._say(f"cannot run {self._options.command[0]}: {error.strerror or error}")
             return _CANNOT_RUN
         status = self._guard()
-        _kill_group(self._program.pid)
+        _kill_group(self._program)
         _kill_descendants()
         self._drain()
         return status
@@ -74,35 +81,54 @@ class Launcher:
         self._stops += 1
 
     def _start(self) -> None:
+        """Run the program in a process group of its own. Raises OSError, with the reason, when it can't be run."""
         guard = os.getpid()
-        privileges = Privileges(self._options.privileges)
+        _keep_descriptors()
+        # Exec closes both ends: what is read is why there was none.
+        failed_read, failed_write = os.pipe()
+        self._output, output = os.pipe() if self._log else (None, None)
+        self._program = os.fork()
+        if self._program == 0:
+            self._become_program(guard, output, failed_write)
+        os.close(failed_write)
+        if output is not None:
+            os.close(output)
+        with os.fdopen(failed_read, "rb") as failed:
+            if code := failed.read():
+                os.waitpid(self._program, 0)
+                raise OSError(int(code), os.strerror(int(code)))
+        if self._options.pid_fd is not None:
+            os.write(self._options.pid_fd, f"{self._program}\n".encode())
+            os.close(self._options.pid_fd)
 
-        def before_exec() -> None:
+    def _become_program(self, guard: int, output: int | None, failed: int) -> NoReturn:
+        """The child, from fork to exec."""
+        try:
+            os.setpgid(0, 0)
+            if output is not None:
+                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+                os.dup2(output, 1)
+                os.dup2(output, 2)
+            # Python ignores these two, and a program would go on ignoring them.
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             try:
-                become(privileges)
+                become(self._options.privileges)
                 die_with_parent(self._options.stop_signal, guard)
             except (OSError, KeyError) as error:
-                os.write(2, f"cannot become {privileges}: {error}\n".encode())
+                os.write(2, f"cannot become {self._options.privileges}: {error}\n".encode())
                 os._exit(_CANNOT_RUN)
-
-        output = subprocess.PIPE if self._log else None
-        self._program = subprocess.Popen(
-            self._options.command,
-            stdin=None if self._log is None else subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if self._log else None,
-            preexec_fn=before_exec,  # noqa: PLW1509 (the launcher has one thread)
-            process_group=0,
-        )
-        if self._options.pid_fd is not None:
-            os.write(self._options.pid_fd, f"{self._program.pid}\n".encode())
-            os.close(self._options.pid_fd)
+            os.execvp(self._options.command[0], self._options.command)  # noqa: S606
+        except OSError as error:
+            os.write(failed, str(error.errno).encode())
+        finally:
+            os._exit(_CANNOT_RUN)
 
     def _guard(self) -> int:
         """Pass on stops and output until the program ends."""
         while (status := self._reap()) is None:
             self._look_for_parent()
-            self._pass_on_stop(self._program.pid)
+            self._pass_on_stop(self._program)
             self._pump(self._pause())
         return status
 
@@ -123,13 +149,13 @@ class Launcher:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return self._program.returncode
+                return self._status
             if pid == 0:
                 return None
-            if pid == self._program.pid:
+            if pid == self._program:
                 code = os.waitstatus_to_exitcode(status)
-                self._program.returncode = code if code >= 0 else 128 - code
-                return self._program.returncode
+                self._status = code if code >= 0 else 128 - code
+                return self._status
 
     def _look_for_parent(self) -> None:
         if not self._stops and os.getppid() != self._parent:
@@ -145,24 +171,24 @@ class Launcher:
     def _pump(self, seconds: float | None) -> bool:
         """Wait for a signal or output and copy the output. False when the output has ended."""
         watched: list[int] = [self._wake_read]
-        source = self._program.stdout
-        if source is not None and not source.closed:
-            watched.append(source.fileno())
+        if self._output is not None:
+            watched.append(self._output)
         ready, _, _ = select.select(watched, [], [], seconds)
         if self._wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
-        if source is None or source.closed or source.fileno() not in ready:
+        if self._output is None or self._output not in ready:
             return bool(ready)
-        data = os.read(source.fileno(), 65536)
+        data = os.read(self._output, 65536)
         if not data:
-            source.close()
+            os.close(self._output)
+            self._output = None
             return False
         self._write(data)
         return True
 
     def _drain(self) -> None:
-        while self._program.stdout is not None and self._pump(0):
+        while self._output is not None and self._pump(0):
             continue
         if self._partial:
             self._write(b"\n")
@@ -222,12 +248,25 @@ def _children() -> list[int]:
     """Pids whose parent is this process, from /proc; empty where there is no /proc."""
     own = os.getpid()
     found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
+    for name in _names("/proc"):
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{int(name)}/stat", "rb") as stat:
             # The second field is the name in brackets and may hold anything; the parent is the second after it.
-            if int(entry.read_text(errors="replace").rpartition(")")[2].split()[1]) == own:
-                found.append(int(entry.parent.name))
+            if int(stat.read().rpartition(b")")[2].split()[1]) == own:
+                found.append(int(name))
     return found
+
+
+def _keep_descriptors() -> None:
+    """What is open here stays here: the program gets the three standard streams alone."""
+    for name in _names("/proc/self/fd") or _names("/dev/fd"):
+        with contextlib.suppress(OSError):  # the one that listed them is closed
+            os.set_inheritable(int(name), int(name) <= 2)
+
+
+def _names(folder: str) -> list[str]:
+    with contextlib.suppress(OSError):
+        return os.listdir(folder)
+    return []
 
 
 def guard_command(
@@ -242,7 +281,7 @@ def guard_command(
     pid_fd: int | None = None,
 ) -> list[str]:
     """The command line that runs `command` under a launcher whose parent is the process `parent`."""
-    line = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), f"--parent={parent}"]
+    line = [sys.executable, "-I", "-S", os.path.realpath(__file__), f"--parent={parent}"]
     line += [
         f"--privileges={privileges}",
         f"--stop-signal={int(stop_signal)}",
@@ -254,18 +293,26 @@ def guard_command(
     return [*line, "--", *command]
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="launch", description="Run one program and outlive all it starts.")
-    parser.add_argument("--parent", type=int, required=True, help="stop when this process ends")
-    parser.add_argument("--privileges", choices=[str(choice) for choice in Privileges], default="keep")
-    parser.add_argument("--stop-signal", type=int, default=signal.SIGTERM)
-    parser.add_argument("--stop-seconds", type=float, default=10.0, help="then SIGKILL")
-    parser.add_argument("--log", type=Path, help="write the output here instead of inheriting it")
-    parser.add_argument("--echo", help="also print the output, each line after this prefix")
-    parser.add_argument("--pid-fd", type=int, help="write the program's pid to this descriptor")
-    parser.add_argument("command", nargs="+")
-    return parser.parse_args(arguments)
+class Options:
+    """What a launcher is told on its command line, which is always one that `guard_command` wrote."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        end = arguments.index("--")
+        given = dict(argument.removeprefix("--").split("=", 1) for argument in arguments[:end])
+        self.command = list(arguments[end + 1 :])
+        #: The launcher stops when this process ends.
+        self.parent = int(given["parent"])
+        self.privileges = Privileges(given["privileges"])
+        self.stop_signal = int(given["stop-signal"])
+        #: Then comes SIGKILL.
+        self.stop_seconds = float(given["stop-seconds"])
+        #: Output goes here instead of where the launcher's own goes.
+        self.log = given.get("log")
+        #: It is also printed, each line after this.
+        self.echo = given.get("echo")
+        #: The program's pid is written to this descriptor.
+        self.pid_fd = int(given["pid-fd"]) if "pid-fd" in given else None
 
 
 if __name__ == "__main__":
-    sys.exit(Launcher(_options(sys.argv[1:])).run())
+    sys.exit(Launcher(Options(sys.argv[1:])).run())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the launcher does without pathlib
+    from pathlib import Path
 
 MAX_BYTES = 10_000_000
 STARTED = "=== started "
@@ -13,17 +16,17 @@ STARTED = "=== started "
 class LogFile:
     """An append-only file of at most `max_bytes`, and one older file of the same size."""
 
-    def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
-        self._path = path
+    def __init__(self, path: Path | str, max_bytes: int = MAX_BYTES) -> None:
+        self._path = os.fspath(path)
         self._max_bytes = max_bytes
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True, mode=0o700)
         self._open()
 
     def write(self, data: bytes) -> None:
         """Append; a full disk loses the line, never the process that wrote it."""
         if self._size and self._size + len(data) > self._max_bytes:
             os.close(self._fd)
-            self._path.replace(self._path.with_name(self._path.name + ".1"))
+            os.replace(self._path, f"{self._path}.1")
             self._open()
         try:
             self._size += os.write(self._fd, data)

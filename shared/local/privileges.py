@@ -13,7 +13,6 @@ import os
 import pwd
 import sys
 from enum import StrEnum
-from pathlib import Path
 
 LINUX = sys.platform.startswith("linux")
 
@@ -78,7 +77,8 @@ def _enter_user_namespace() -> None:
     _call("unshare", ctypes.c_int(_CLONE_NEWUSER))
     maps = {"setgroups": "deny", "gid_map": f"{inner_gid} {gid} 1", "uid_map": f"{inner_uid} {uid} 1"}
     for name, text in maps.items():
-        Path("/proc/self", name).write_text(text)
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
 
 
 def _become_nobody() -> None:
