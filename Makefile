@@ -45,7 +45,7 @@ status: $(STAMP) ## Says how the running stack is
 test: $(STAMP) ## Runs the tests: unit, fuzz and integration side by side, then the whole stack and faults
 	@command -v "$${CHROMIUM:-chromium}" >/dev/null || echo "No Chromium here (apt-get install chromium): tests that look at pages are skipped."
 	@$(BIN)/python -m pytest -q tests/unit tests/fuzz tests/integration -n auto --maxprocesses 4 --dist loadfile
-	@$(BIN)/python -m pytest -q tests/e2e tests/faults
+	@$(BIN)/python -m pytest -q tests/faults tests/e2e -n 2 --dist loadfile
 
 faults: $(STAMP) ## Kills, freezes and cuts everything, and counts what is lost (half an hour)
 	@$(BIN)/python -m tests.faults $(FAULTS)

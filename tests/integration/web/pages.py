@@ -79,7 +79,7 @@ class Watched:
 
 def violations(page: Page, rules: Sequence[str] = _RULES) -> list[str]:
     """What axe-core finds wrong with a page by these tags or rules, each with the first element it found it on."""
-    found = Axe().run(page, options={"runOnly": list(rules)})
+    found = Axe().run(page, options={"runOnly": list(rules), "resultTypes": ["violations"]})
     return [f"{one['id']}: {one['help']} ({one['nodes'][0]['html'][:160]})" for one in found.response["violations"]]
 
 
