@@ -12,8 +12,8 @@ import psycopg
 from console.errors import InvalidError
 from shared.crypto import KeyRing
 from shared.db.channels import Channel
-from shared.db.health import RECONCILED
 from shared.db.messages import KnownMessage, MessageKey, known_messages
+from shared.db.webhook_counts import RECONCILED
 from shared.db.webhooks import NewWebhook, insert_webhooks
 from shared.domain.messages import Message, MessageClass
 from shared.ids import uuid7

@@ -13,7 +13,17 @@ from typing import Any
 
 import psycopg
 
-from shared.db import claims, deliveries, delivery_counts, erasures, heartbeats, notifications, rollups, webhooks
+from shared.db import (
+    claims,
+    deliveries,
+    delivery_counts,
+    erasures,
+    heartbeats,
+    notifications,
+    rollups,
+    webhook_counts,
+    webhooks,
+)
 from shared.db.alert_notices import has_due_notices
 from shared.db.pool import connection_options
 from shared.domain.deliveries import EXPIRES_AFTER
@@ -184,6 +194,7 @@ class Sweeper:
             more = self._refresh(began, again=False)
             with self._runtime.pool.connection() as conn:
                 delivery_counts.add_up(conn)
+                webhook_counts.add_up(conn)
             self._add_up_at = time.monotonic() + (0 if more else ADD_UP_RESTS * (time.monotonic() - began))
         is_adding = self._adder is not None and self._adder.is_alive()
         if time.monotonic() >= self._add_up_again_at and not is_adding:

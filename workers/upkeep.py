@@ -7,6 +7,7 @@ from shared.db import audit
 from shared.db.alert_notices import delete_old_notices
 from shared.db.notifications import delete_old_notifications
 from shared.db.retention import delete_old_heartbeats, purge_clicks, purge_requests, purge_texts
+from shared.db.webhook_counts import delete_old_counts
 from shared.db.webhooks import delete_empty, delete_stranded, drop_days, make_days
 from shared.logs import get_logger
 from workers.runtime import Runtime
@@ -36,6 +37,7 @@ def prune(runtime: Runtime) -> dict[str, int]:
             runtime, partial(delete_stranded, keep_days=settings.keep_webhook_days)
         ),
         "empty_webhooks_deleted": _in_batches(runtime, partial(delete_empty, older_than_hours=KEEP_EMPTY_HOURS)),
+        "old_counts_deleted": _in_batches(runtime, delete_old_counts),
         "clicks_purged": _in_batches(runtime, partial(purge_clicks, keep_days=settings.keep_click_days)),
         "texts_purged": _in_batches(runtime, partial(purge_texts, keep_days=settings.keep_text_days)),
         "requests_purged": _in_batches(runtime, partial(purge_requests, keep_days=settings.keep_request_days)),

@@ -1,30 +1,29 @@
 """Reading what a channel's traffic says of its set-up: how much came, of what kind, and what was left out or known.
 
-Nothing here writes. Webhooks that `ctwa reconcile` stored are left out: the provider didn't post them.
+Nothing here writes. Webhooks that `ctwa reconcile` stored are left out: the provider didn't post them. What intake has
+read was counted then (`shared/db/webhook_counts.py`); what waits is counted from its rows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
-#: The user agent of webhooks that we fetched ourselves.
-RECONCILED = "ctwa-reconcile"
-_POSTED = "w.source = 'channel' and w.source_id = any(%(ids)s) and w.headers ->> 'user-agent' is distinct from %(ours)s"
+from shared.db.webhook_counts import RECONCILED
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelTraffic:
     """What is stored of one channel's traffic. Rows of test channels count like any others.
 
-    A day's worth: `webhooks` that came, `read` of them by intake, `with_messages` of those that held any, `messages` in
-    them, `duplicates` of these that were known already, `ignored` reason -> count (webhooks without messages are kept
-    for some hours only).
+    A day's worth, from the full hour on: `webhooks` that came (of those that wait the newest 10,000), `read` of them by
+    intake, `with_messages` of those that held any, `messages` in them, `duplicates` of these that were known already,
+    `ignored` reason -> count.
     A week's worth: `rejected` webhooks by reason; and of the newest 10,000 messages and touchpoints `classes` of
     messages, `blank` messages whose content never came (kind `unknown`), `flags` of touchpoints. `seconds_ago` is the
-    age of the last webhook, or if none of 3 days is kept of the last message, None without any; `had_messages` and
+    age of the last webhook, or if none came in 8 days of the last message, None without any; `had_messages` and
     `had_ads` go back as far as messages and touchpoints are kept.
     """
 
@@ -44,37 +43,48 @@ class ChannelTraffic:
     flags: Mapping[str, int] = field(default_factory=dict)
 
 
+# Each condition of those that wait is one partial index's, word for word: anything looser reads every webhook there is.
 _EVER = """
-select c.id as channel_id,
-       -- Further back the newest message has to do: all other channels' webhooks would have to be read.
+with waiting as (
+    select w.source_id, w.received_at, w.headers
+    from unnest(%(ids)s::bigint[]) c (id)
+    cross join lateral (
+        select source_id, received_at, headers from webhooks
+        where source = 'channel' and source_id = c.id and state = 'new' and crashes = 0
+          and received_at > now() - interval '3 days'
+        order by received_at desc limit 10000
+    ) w
+    union all
+    select source_id, received_at, headers from webhooks
+    where state = 'new' and crashes > 0 and source = 'channel' and source_id = any(%(ids)s)
+      and received_at > now() - interval '3 days'
+    union all
+    select source_id, received_at, headers from webhooks
+    where state = 'claimed' and source = 'channel' and source_id = any(%(ids)s)
+)
+select c.id as channel_id, w.webhooks,
        coalesce(
-           (select extract(epoch from now() - w.received_at)::float8 from webhooks w
-            where w.source = 'channel' and w.source_id = c.id and w.headers ->> 'user-agent' is distinct from %(ours)s
-              and w.received_at > now() - interval '3 days'
-            order by w.received_at desc limit 1),
+           extract(epoch from now() - greatest(w.last_at,
+               (select max(k.last_at) from webhook_counts k where k.channel_id = c.id)))::float8,
            (select extract(epoch from now() - m.received_at)::float8 from messages m
             where m.channel_id = c.id and m.direction = 'in' order by m.received_at desc limit 1)) as seconds_ago,
-       exists (select from messages m where m.channel_id = c.id) as had_messages,
-       exists (select from touchpoints t where t.channel_id = c.id) as had_ads
-from channels c where c.id = any(%(ids)s)
+       -- In order, since for a mere `exists` the planner reads a whole table to find that a silent channel has none.
+       (select 1 from messages m where m.channel_id = c.id order by m.message_id limit 1) is not null as had_messages,
+       (select 1 from touchpoints t where t.channel_id = c.id order by t.occurred_at limit 1) is not null as had_ads
+from channels c
+cross join lateral (
+    select count(*) filter (where received_at > now() - interval '1 day') as webhooks, max(received_at) as last_at
+    from waiting where source_id = c.id and headers ->> 'user-agent' is distinct from %(ours)s
+) w
+where c.id = any(%(ids)s)
 """
 
-_DAY = f"""
-select w.source_id as channel_id, count(*) as webhooks, count(*) filter (where w.state = 'done') as read,
-       count(*) filter (where w.messages > 0) as with_messages,
-       coalesce(sum(w.messages), 0)::bigint as messages, coalesce(sum(w.duplicates), 0)::bigint as duplicates
-from webhooks w where {_POSTED} and w.received_at > now() - interval '1 day' group by w.source_id
-"""
-
-_IGNORED = f"""
-select w.source_id, i.key, sum(i.value::bigint)::bigint
-from webhooks w cross join lateral jsonb_each_text(w.ignored) i
-where {_POSTED} and w.received_at > now() - interval '1 day' and w.ignored <> '{{}}' group by 1, 2 order by 1, 2
-"""
-
-_REJECTED = f"""
-select w.source_id, w.reason, count(*) from webhooks w
-where {_POSTED} and w.state = 'rejected' and w.received_at > now() - interval '7 days' group by 1, 2 order by 1, 2
+_READ = """
+select channel_id, kind, code, sum(count)::bigint as week,
+       coalesce(sum(count) filter (where hour >= date_trunc('hour', now() - interval '1 day', 'UTC')), 0)::bigint as day
+from webhook_counts
+where channel_id = any(%(ids)s) and hour >= date_trunc('hour', now() - interval '7 days', 'UTC')
+group by 1, 2, 3 having sum(count) > 0 order by 1, 2, 3
 """
 
 _CLASSES = """
@@ -105,33 +115,43 @@ def channel_traffic(conn: psycopg.Connection[Any], ids: Sequence[int]) -> dict[i
     asked = {"ids": list(ids), "ours": RECONCILED}
     with conn.cursor(row_factory=class_row(ChannelTraffic)) as cursor:
         ever = {row.channel_id: row for row in cursor.execute(_EVER, asked).fetchall()}
-        days = {row.channel_id: row for row in cursor.execute(_DAY, asked).fetchall()}
-    ignored, rejected, flags = (_by_channel(conn, query, asked) for query in (_IGNORED, _REJECTED, _FLAGS))
+    with conn.cursor(row_factory=dict_row) as cursor:
+        counts: dict[int, list[dict[str, Any]]] = {}
+        for row in cursor.execute(_READ, asked).fetchall():
+            counts.setdefault(row["channel_id"], []).append(row)
+    flags = _by_channel(conn, _FLAGS, asked)
     classes: dict[int, dict[str, int]] = {}
     blank: dict[int, int] = {}
     for channel_id, message_class, count, without_content in conn.execute(_CLASSES, asked).fetchall():
         classes.setdefault(channel_id, {})[message_class] = count
         blank[channel_id] = blank.get(channel_id, 0) + without_content
     return {
-        channel_id: ChannelTraffic(
-            channel_id=channel_id,
-            seconds_ago=one.seconds_ago,
-            had_messages=one.had_messages,
-            had_ads=one.had_ads,
-            webhooks=day.webhooks,
-            read=day.read,
-            with_messages=day.with_messages,
-            messages=day.messages,
-            duplicates=day.duplicates,
-            ignored=ignored.get(channel_id, {}),
-            rejected=rejected.get(channel_id, {}),
+        channel_id: replace(
+            _with_counts(one, counts.get(channel_id, [])),
             classes=classes.get(channel_id, {}),
             blank=blank.get(channel_id, 0),
             flags=flags.get(channel_id, {}),
         )
         for channel_id, one in ever.items()
-        for day in [days.get(channel_id, ChannelTraffic(channel_id=channel_id))]
     }
+
+
+def _with_counts(waiting: ChannelTraffic, counts: Sequence[Mapping[str, Any]]) -> ChannelTraffic:
+    """With what intake found in the webhooks that it has read."""
+
+    def of_day(kind: str) -> int:
+        return sum(row["day"] for row in counts if row["kind"] == kind)
+
+    return replace(
+        waiting,
+        webhooks=waiting.webhooks + of_day("read") + of_day("rejected"),
+        read=of_day("read"),
+        with_messages=of_day("with_messages"),
+        messages=of_day("messages"),
+        duplicates=of_day("duplicates"),
+        ignored={row["code"]: row["day"] for row in counts if row["kind"] == "ignored" and row["day"] > 0},
+        rejected={row["code"]: row["week"] for row in counts if row["kind"] == "rejected"},
+    )
 
 
 def _by_channel(conn: psycopg.Connection[Any], query: str, asked: Mapping[str, Any]) -> dict[int, dict[str, int]]:

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import psycopg
 
+from shared.db.webhook_counts import counting
+
 
 class Resolution(StrEnum):
     """What a person found out about a delivery whose outcome is unknown, or decides."""
@@ -135,9 +137,13 @@ def hurry(conn: psycopg.Connection[Any], ids: Sequence[int]) -> list[int]:
 def replay_webhooks(conn: psycopg.Connection[Any], ids: Sequence[UUID]) -> int:
     """Has finished webhooks read again from their stored bytes; how many. What is known already changes nothing."""
     return conn.execute(
-        """
-        update webhooks set state = 'new', finished_at = null, reason = null, crashes = 0, batch_cap = 100
-        where id = any(%s) and state in ('done', 'rejected') and erased_at is null
-        """,
+        f"""
+        with taken as (
+            select id, source, source_id, received_at, headers, state, messages, duplicates, ignored, reason
+            from webhooks where id = any(%s) and state in ('done', 'rejected') and erased_at is null for update
+        ), counted as ({counting("taken", "-")})
+        update webhooks w set state = 'new', finished_at = null, reason = null, crashes = 0, batch_cap = 100
+        from taken t where w.received_at = t.received_at and w.id = t.id
+        """.encode(),
         [list(ids)],
     ).rowcount

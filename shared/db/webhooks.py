@@ -10,6 +10,8 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from shared.db.webhook_counts import counting
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NewWebhook:
@@ -189,18 +191,25 @@ def _around_now(days: int) -> dict[str, datetime]:
     return {"since": now - span, "until": now + span}
 
 
+_FINISH = f"""
+with finished as (
+    update webhooks w set state = r.state, messages = r.messages, automatic_events = r.automatic_events,
+           duplicates = r.duplicates, ignored = r.ignored, reason = r.reason, finished_at = now(),
+           lease_token = null, lease_until = null
+    from unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::integer[], %s::integer[], %s::integer[], %s::jsonb[],
+                %s::text[]) as r (id, received_at, state, messages, automatic_events, duplicates, ignored, reason)
+    where w.received_at = r.received_at and w.id = r.id and w.state = 'claimed' and w.lease_token = %s
+      and w.received_at between %s and %s  -- as values: so planning leaves all other days out
+    returning w.source, w.source_id, w.received_at, w.headers, w.state, w.messages, w.duplicates, w.ignored, w.reason
+), counted as ({counting("finished", "+")})
+select from finished
+"""
+
+
 def finish_webhooks(conn: psycopg.Connection[Any], token: UUID, results: Sequence[IntakeResult]) -> int:
-    """Writes down what intake found; the number of rows that were still ours."""
-    cursor = conn.execute(
-        """
-        update webhooks w set state = r.state, messages = r.messages, automatic_events = r.automatic_events,
-               duplicates = r.duplicates, ignored = r.ignored, reason = r.reason, finished_at = now(),
-               lease_token = null, lease_until = null
-        from unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::integer[], %s::integer[], %s::integer[], %s::jsonb[],
-                    %s::text[]) as r (id, received_at, state, messages, automatic_events, duplicates, ignored, reason)
-        where w.received_at = r.received_at and w.id = r.id and w.state = 'claimed' and w.lease_token = %s
-          and w.received_at between %s and %s  -- as values: so planning leaves all other days out
-        """,
+    """Writes down what intake found, and counts it; the number of rows that were still ours."""
+    return conn.execute(
+        _FINISH.encode(),
         [
             [result.id for result in results],
             [result.received_at for result in results],
@@ -214,8 +223,7 @@ def finish_webhooks(conn: psycopg.Connection[Any], token: UUID, results: Sequenc
             min(result.received_at for result in results),
             max(result.received_at for result in results),
         ],
-    )
-    return cursor.rowcount
+    ).rowcount
 
 
 def release_webhooks(conn: psycopg.Connection[Any], token: UUID) -> None:

@@ -17,6 +17,7 @@ from console.web.access import access_of
 from console.web.app import create_app
 from console.web.runtime import Runtime
 from shared.db.rollups import add_zone, missing_zones, refresh_all
+from shared.db.webhook_counts import counting
 from shared.settings import load_settings
 from tests.bench.fill import DAYS, Places, add_waiting, analyse, fill
 from tests.bench.harness import Figure, in_turns
@@ -161,6 +162,8 @@ def _filled(servers: Servers, people: int, sizes: Sizes) -> tuple[str, float]:
         conn.execute("set session_replication_role = replica")
         for statement in _LATER:
             conn.execute(statement, {"dataset": places.dataset, "account": row[0]})
+        # Intake didn't read them, so nobody counted them.
+        conn.execute(counting("webhooks", "+").encode())
         conn.execute("set session_replication_role = origin")
         add_waiting(conn, places.channel, places.dataset, first=1, count=2_000)
         analyse(conn)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from shared.db.health import RECONCILED
+from shared.db.webhook_counts import RECONCILED
 from shared.providers.samples import load_sample
 from tests.integration.console.commands import Cli
 from tests.integration.workers.world import World
@@ -107,6 +107,7 @@ def test_a_channel_that_used_to_receive_and_is_silent_is_told_of(cli: Cli, world
     world.receive_ads(sales, 1)
     world.intake()
     world.execute("update webhooks set received_at = received_at - interval '2 days'")
+    world.execute("update webhook_counts set hour = hour - interval '2 days', last_at = last_at - interval '2 days'")
     assert findings(cli, "sales")["arrivals"]["severity"] == "warn"
     assert traffic(cli, "sales")["seconds_ago"] > 2 * 86_400
 

@@ -15,7 +15,7 @@ from werkzeug import Request, Response
 from console import whapi_history
 from console.errors import UnavailableError
 from console.whapi_history import WhapiHistory
-from shared.db.health import RECONCILED
+from shared.db.webhook_counts import RECONCILED
 from shared.providers.samples import load_sample
 from tests.integration.console.commands import Cli
 from tests.integration.workers.world import World

@@ -27,6 +27,7 @@ BROKEN = {
     "conversion_changes": ["kind = 'other'", "value = -1", "currency = 'brl'", "source = 'other'", "currency = null"],
     "contacts": ["country = 'BRA'"],
     "delivery_counts": ["state = 'pending'"],
+    "webhook_counts": ["kind = 'other'"],
     "roi_daily": ["basis = 'other'", "model = 'other'", "class = 'other'"],
     "ad_accounts": [
         "lease_until = now()", "sync_since = current_date", "sync_started_at = now()",
@@ -150,6 +151,10 @@ def stocked(conn):
     conn.execute(
         "insert into delivery_counts (workspace, dataset_id, hour, state, is_test, count)"
         " values ('default', 1, now(), 'accepted', false, 1)"
+    )
+    conn.execute(
+        "insert into webhook_counts (channel_id, hour, kind, code, count, last_at)"
+        " values (1, now(), 'read', '', 1, now())"
     )
     conn.execute("insert into rules (workspace, name, definition) values ('default', 'qualified', '{}')")
     conn.execute(SPEND_ALERTS_AND_TEAM)

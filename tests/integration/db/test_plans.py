@@ -16,6 +16,7 @@ from shared.db import (
     contacts,
     conversions,
     deliveries,
+    health,
     messages,
     quality,
     repairs,
@@ -191,6 +192,11 @@ def _quality(conn: Conn, places: Places) -> None:
     assert quality.phoneless_people(conn, which, newest=20).people == 20
 
 
+def _set_up(conn: Conn, places: Places) -> None:
+    # Of the other channel a sample of messages would be a large part of this small table.
+    assert health.channel_traffic(conn, [places.paused_channel])
+
+
 HOT: dict[str, Callable[[Conn, Places], None]] = {
     "intake: insert, claim, finish": _intake,
     "intake: after a crash": _crashed,
@@ -206,6 +212,7 @@ HOT: dict[str, Callable[[Conn, Places], None]] = {
     "page: webhooks": _webhook_page,
     "one delivery's way": _trace,
     "page: data quality": _quality,
+    "page: set-up, doctor": _set_up,
 }
 
 
