@@ -86,7 +86,7 @@ def days_of(conn: psycopg.Connection[Any], query: Mapping[str, Any]) -> Span:
     since, until = query.get("since"), query.get("until")
     if "period" in query and (since or until):
         abort(422, "Give period, or since and until, not both.")
-    return span_of(_today(conn), preset=query.get("period"), since=since, until=until)
+    return span_of(today_of(conn), preset=query.get("period"), since=since, until=until)
 
 
 def accounts_of(conn: psycopg.Connection[Any], names: Sequence[str]) -> list[AdAccount]:
@@ -106,5 +106,6 @@ def _known(what: str, names: Sequence[str], known: Mapping[str, Any]) -> Sequenc
     return names
 
 
-def _today(conn: psycopg.Connection[Any]) -> date:
+def today_of(conn: psycopg.Connection[Any]) -> date:
+    """Today in the main zone of the caller's workspace."""
     return datetime.now(ZoneInfo(main_zone(conn, caller().workspace))).date()

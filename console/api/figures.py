@@ -7,7 +7,7 @@ from flask import Response, abort
 from flask_smorest import Blueprint
 from marshmallow import fields, validate
 
-from console.api.figure_query import FigureQuery, asked_of
+from console.api.figure_query import FigureQuery, asked_of, today_of
 from console.api.paging import FormQuery, PageQuery, csv_page, part_of, wants_csv
 from console.api.schemas.figures import AdsSchema, FunnelSchema, TimeseriesSchema
 from console.roi.ads import AdsReport, Row, Table, read_ads
@@ -31,6 +31,8 @@ from console.roi.inside import Inside
 from console.roi.measures import UNITS, measures
 from console.roi.order import in_order
 from console.roi.overview import Block, Overview, read_overview
+from console.roi.periods import UNITS as PERIOD_UNITS
+from console.roi.periods import Bucket, by_period
 from console.roi.question import LEVELS, Asked
 from console.web.runtime import database
 from shared.domain.roi import change
@@ -43,8 +45,14 @@ class FunnelQuery(FigureQuery, FormQuery):
     """Which figures."""
 
 
-class DayQuery(FigureQuery, PageQuery):
-    """Which figures, and which page of the days."""
+class TimeQuery(FigureQuery, PageQuery):
+    """Which figures, by day, week or month, and which page of these."""
+
+    unit = fields.String(
+        load_default="day",
+        validate=validate.OneOf(PERIOD_UNITS),
+        metadata={"description": "What a row is; a week begins on Monday."},
+    )
 
 
 class AdsQuery(FigureQuery, PageQuery):
@@ -107,11 +115,22 @@ _DAY_EXAMPLE = {
     "until": "2026-11-24",
     "zones": ["America/Sao_Paulo"],
     "as_of": None,
-    "data": [{"currency": "BRL", "day": "2026-11-24", "spend_known": True, "spend": "12.30", "leads": 3}],
+    "unit": "day",
+    "data": [
+        {
+            "currency": "BRL",
+            "day": "2026-11-24",
+            "last_day": "2026-11-24",
+            "complete": False,
+            "spend_known": True,
+            "spend": "12.30",
+            "leads": 3,
+        }
+    ],
     "next_cursor": None,
 }
 _ADS_EXAMPLE = {
-    **{name: value for name, value in _DAY_EXAMPLE.items() if name != "data"},
+    **{name: value for name, value in _DAY_EXAMPLE.items() if name not in ("unit", "data")},
     "level": "campaign",
     "data": [
         {
@@ -143,21 +162,35 @@ def funnel(query: dict[str, Any]) -> Response | dict[str, Any]:
 
 
 @figures.get("/timeseries")
-@figures.arguments(DayQuery, location="query", unknown=None)
+@figures.arguments(TimeQuery, location="query", unknown=None)
 @figures.response(200, TimeseriesSchema, example=_DAY_EXAMPLE)
 def timeseries(query: dict[str, Any]) -> Response | dict[str, Any]:
-    """List the figures of every day; one whose spend was never synced has spend null, not zero."""
+    """List the figures of every day, week or month; where spend was never synced it is null, not zero."""
     with database() as conn:
         asked = asked_of(conn, query)
         found = read_overview(conn, asked)
-    days = [(block, day, sums) for block in found.blocks for day, sums in block.days.items()]
-    shown, more = part_of(query, days)
-    heads = [{"currency": block.currency, "day": day, "spend_known": day not in block.gaps} for block, day, _ in shown]
+        today = today_of(conn)
+    buckets = [
+        (block.currency, bucket)
+        for block in found.blocks
+        for bucket in by_period(block.days, block.gaps, query["unit"], today)
+    ]
+    shown, more = part_of(query, buckets)
+    heads = [_head(currency, bucket) for currency, bucket in shown]
     if wants_csv(query):
-        lines = [head | plain_figures(sums) for head, (_, _, sums) in zip(heads, shown, strict=True)]
-        return csv_page(as_csv(("currency", "day", "spend_known", *UNITS), lines), more)
-    data = [head | told_figures(sums) for head, (_, _, sums) in zip(heads, shown, strict=True)]
-    return {**_about(asked, found), "data": data, "next_cursor": more}
+        lines = [head | plain_figures(bucket.sums) for head, (_, bucket) in zip(heads, shown, strict=True)]
+        return csv_page(as_csv((*_HEAD, *UNITS), lines), more)
+    data = [head | told_figures(bucket.sums) for head, (_, bucket) in zip(heads, shown, strict=True)]
+    return {**_about(asked, found), "unit": query["unit"], "data": data, "next_cursor": more}
+
+
+_HEAD = ("currency", "day", "last_day", "complete", "spend_known")
+
+
+def _head(currency: str, bucket: Bucket) -> dict[str, Any]:
+    span, complete = bucket.period.span, bucket.period.complete
+    values = (currency, span.first, span.last, complete, bucket.spend_known)
+    return dict(zip(_HEAD, values, strict=True))
 
 
 @figures.get("/ads")

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 
 from console.roi.ground import Ground, Segment, read_ground
+from console.roi.periods import days_of
 from console.roi.question import Asked
 from console.roi.sums import FROM_ADS, add_up, keyed, main_currency
 from shared.db.roi import Cell, Question, SpendCell, days_known, look_at_days, read_cells, read_spend
@@ -154,11 +155,6 @@ def _with_known_spend(sums: Sums, *, known: bool) -> Sums:
     if not known:
         return replace(sums, spend=None)
     return sums if sums.spend is not None else replace(sums, spend=Decimal(0))
-
-
-def days_of(span: Span) -> list[date]:
-    """Every day of a span."""
-    return [span.first + timedelta(days=n) for n in range((span.last - span.first).days + 1)]
 
 
 def gaps_of(conn: psycopg.Connection[Any], asked: Asked, ground: Ground) -> list[date]:

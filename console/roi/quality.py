@@ -11,7 +11,8 @@ from datetime import date, datetime
 import psycopg
 
 from console.roi.ground import read_ground
-from console.roi.overview import Part, days_of, gaps_of, read_part
+from console.roi.overview import Part, gaps_of, read_part
+from console.roi.periods import days_of
 from console.roi.question import Asked
 from shared.db import quality
 from shared.db.ad_accounts import AdAccount

@@ -9,6 +9,7 @@ from console.web import (
     access,
     assets,
     audit_words,
+    charts,
     cookies,
     delivery_words,
     errors,
@@ -75,6 +76,7 @@ def create_app(runtime: Runtime) -> Flask:
     formats.install(app)
     kpis.install(app)
     figure_filters.install(app)
+    charts.install(app)
     words.install(app)
     said.install(app)
     audit_words.install(app)

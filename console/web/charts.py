@@ -1,14 +1,19 @@
-"""What charts are drawn from: JSON for chart.js, in the page's language; and the same numbers as a table."""
+"""Trends by day, week or month: JSON for chart.js in the page's language, and the same numbers as a table."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from flask_babel import get_locale
+from babel.dates import format_interval, format_skeleton
+from flask import Flask, request
+from flask_babel import get_locale, lazy_gettext
 
 from console.roi.measures import measures
+from console.roi.periods import UNITS, Bucket, Period, Unit, by_period
+from console.web.formats import day as day_words
 from console.web.kpis import KPIS, figure
 from shared.domain.roi import Sums
 
@@ -28,45 +33,107 @@ TREND_COLUMNS = ("spend", "conversations", "leads", "qualified", "purchases", "r
 QUALITY_COLUMNS = ("conversations_reported", "conversations", "with_click_id", "capture_rate", "click_id_coverage")
 
 
-def chart(days: Iterable[tuple[date, Sums]], styles: dict[str, Style], currency: str, gaps: Sequence[date]) -> str:
-    """The data of a chart by day: {times, series, gaps, currency, locale}. What is unknown is null: a gap."""
-    values = [(day, measures(sums)) for day, sums in days]
+#: What a point of a trend is, the head of its column, and how far apart points are in seconds.
+UNIT_WORDS: Mapping[Unit, tuple[Any, Any, int]] = {
+    "day": (lazy_gettext("Day by day"), lazy_gettext("Day"), 86400),
+    "week": (lazy_gettext("Week by week"), lazy_gettext("Week"), 7 * 86400),
+    "month": (lazy_gettext("Month by month"), lazy_gettext("Month"), 30 * 86400),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend:
+    """A chart and its table. `rows` are {name, complete, cells}, a cell being its text and the address of its rows."""
+
+    unit: Unit
+    chart: str
+    rows: list[dict[str, Any]]
+    columns: Sequence[str]
+    #: Days whose spend is not known.
+    gaps: Sequence[date]
+
+    @property
+    def cut(self) -> list[str]:
+        """The names of periods that are not whole."""
+        return [row["name"] for row in self.rows if not row["complete"]]
+
+
+def install(app: Flask) -> None:
+    """What templates call these by."""
+    app.jinja_env.globals["unit_words"] = UNIT_WORDS
+
+
+def asked_unit() -> Unit:
+    """By what this request wants trends, by day unless it says otherwise."""
+    return next((unit for unit in UNITS if unit == request.args.get("unit")), "day")
+
+
+def trend(
+    days: Mapping[date, Sums],
+    gaps: Collection[date],
+    today: date,
+    styles: Mapping[str, Style],
+    columns: Sequence[str],
+    currency: str = "",
+    link: Callable[[Period, str], str] | None = None,
+) -> Trend:
+    """The trend of some days, by what the request wants. `link` is the address of the rows behind a period's figure."""
+    unit = asked_unit()
+    buckets = by_period(days, gaps, unit, today)
+    return Trend(
+        unit=unit,
+        chart=_chart(buckets, styles, currency, unit),
+        rows=[_row(bucket, columns, currency, unit, link) for bucket in buckets],
+        columns=columns,
+        gaps=sorted(gaps),
+    )
+
+
+def period_name(period: Period, unit: Unit) -> str:
+    """A day, the days of a week, or a month: 24 Nov 2026, 23 – 29 Nov 2026, November 2026."""
+    if unit == "day":
+        return day_words(period.begins)
+    if unit == "month":
+        return str(format_skeleton("yMMMM", period.begins, locale=get_locale()))
+    return str(format_interval(period.span.first, period.span.last, "yMMMd", locale=get_locale()))
+
+
+def _chart(buckets: Sequence[Bucket], styles: Mapping[str, Style], currency: str, unit: Unit) -> str:
+    """{times, names, series, gaps, cut, step, currency, locale}. What is unknown is null: a gap."""
+    made = [measures(bucket.sums) for bucket in buckets]
     return json.dumps(
         {
-            "times": [_seconds(day) for day, _ in values],
+            "times": [_seconds(bucket.period.begins) for bucket in buckets],
+            "names": [period_name(bucket.period, unit) for bucket in buckets],
             "series": [
                 {
                     "label": str(KPIS[name].label),
                     "colour": colour,
                     "scale": scale,
                     "kind": kind,
-                    "values": [_number(made[name].value) for _, made in values],
+                    "values": [_number(one[name].value) for one in made],
                 }
                 for name, (colour, scale, kind) in styles.items()
             ],
-            "gaps": [_seconds(day) for day in gaps],
+            "gaps": [_seconds(bucket.period.begins) for bucket in buckets if not bucket.spend_known],
+            "cut": [_seconds(bucket.period.begins) for bucket in buckets if not bucket.period.complete],
+            "unit": unit,
+            "step": UNIT_WORDS[unit][2],
             "currency": currency,
             "locale": str(get_locale()).replace("_", "-"),
         }
     )
 
 
-def day_rows(
-    days: Iterable[tuple[date, Sums]],
-    columns: Sequence[str],
-    currency: str,
-    link: Callable[[date, str], str] | None = None,
-) -> list[dict[str, Any]]:
-    """Each day's numbers: {day, cells}, a cell being its text and the address of the rows behind it, '' of nothing."""
-    rows = []
-    for day, sums in days:
-        made = measures(sums)
-        cells = [
-            (figure(name, made[name].value, currency, plain=True), link(day, name) if link and made[name].value else "")
-            for name in columns
-        ]
-        rows.append({"day": day, "cells": cells})
-    return rows
+def _row(
+    bucket: Bucket, columns: Sequence[str], currency: str, unit: Unit, link: Callable[[Period, str], str] | None
+) -> dict[str, Any]:
+    made, period = measures(bucket.sums), bucket.period
+    cells = [
+        (figure(name, made[name].value, currency, plain=True), link(period, name) if link and made[name].value else "")
+        for name in columns
+    ]
+    return {"name": period_name(period, unit), "complete": period.complete, "cells": cells}
 
 
 def _seconds(day: date) -> int:

@@ -1,8 +1,7 @@
 """The overview: what ads cost and earned, what needs attention now, and how deliveries stand."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
@@ -11,10 +10,11 @@ from flask_babel import lazy_gettext
 from console.roi.funnel import CAPTURED, REPORTED
 from console.roi.measures import measures
 from console.roi.overview import Block, read_overview
+from console.roi.periods import Period
 from console.team.roles import Role
 from console.web.access import least, membership
 from console.web.attention import attention, link
-from console.web.charts import TREND, TREND_COLUMNS, chart, day_rows
+from console.web.charts import TREND, TREND_COLUMNS, Trend, trend
 from console.web.figure_filters import Filters, read_filters
 from console.web.rows import link_to_rows
 from console.web.runtime import database
@@ -60,8 +60,7 @@ class Shown:
     block: Block
     now: dict[str, Ratio]
     before: dict[str, Ratio]
-    chart: str
-    rows: list[dict[str, Any]]
+    trend: Trend
 
     @property
     def empty(self) -> bool:
@@ -80,7 +79,7 @@ class Shown:
 def page() -> ResponseReturnValue:
     """The figures that the filters ask for, and the state of things now."""
     with database() as conn:
-        filters = read_filters(conn)
+        filters = read_filters(conn, more=("unit",))
         found = read_overview(conn, filters.asked)
         since = datetime.now(UTC) - _DELIVERIES_WITHIN
         card = read_delivery_figures(conn, membership().workspace, since=since, test=filters.asked.test)
@@ -114,21 +113,17 @@ def page() -> ResponseReturnValue:
         tiles=TILES,
         reported=REPORTED,
         captured=CAPTURED,
-        columns=TREND_COLUMNS,
     )
 
 
 def _shown(filters: Filters, block: Block) -> Shown:
-    days = block.days.items()
-
-    def of_day(day: date, name: str) -> str:
-        only = {"period": None, "since": day.isoformat(), "until": day.isoformat()}
-        return link_to_rows(filters, name, block.currency, **only)
+    def of_period(period: Period, name: str) -> str:
+        days = {"period": None, "since": period.span.first.isoformat(), "until": period.span.last.isoformat()}
+        return link_to_rows(filters, name, block.currency, **days)
 
     return Shown(
         block=block,
         now=measures(block.total),
         before=measures(block.before),
-        chart=chart(days, TREND, block.currency, block.gaps),
-        rows=day_rows(days, TREND_COLUMNS, block.currency, of_day),
+        trend=trend(block.days, block.gaps, filters.today, TREND, TREND_COLUMNS, block.currency, of_period),
     )

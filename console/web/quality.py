@@ -12,7 +12,7 @@ from console.roi.measures import measures
 from console.roi.quality import Quality, read_quality
 from console.team.roles import Role
 from console.web.access import least
-from console.web.charts import QUALITY, QUALITY_COLUMNS, chart, day_rows
+from console.web.charts import QUALITY, QUALITY_COLUMNS, trend
 from console.web.contacts import KIND_WORDS
 from console.web.figure_filters import read_filters
 from console.web.runtime import database, runtime
@@ -32,7 +32,7 @@ _COVERAGE = (Decimal("0.8"), Decimal("0.5"))
 def page() -> ResponseReturnValue:
     """The figures that the filters ask for, each with what it means and what to do."""
     with database() as conn:
-        filters = read_filters(conn)
+        filters = read_filters(conn, more=("unit",))
         found = read_quality(conn, filters.asked)
         rings = Rings(runtime().ring, runtime().hash_ring)
         names = names_of(conn, rings, found.phoneless.newest)
@@ -45,9 +45,7 @@ def page() -> ResponseReturnValue:
         found=found,
         now=measures(found.total),
         before=measures(found.before),
-        chart=chart(found.days.items(), QUALITY, "", found.gaps),
-        rows=day_rows(found.days.items(), QUALITY_COLUMNS, ""),
-        columns=QUALITY_COLUMNS,
+        by_time=trend(found.days, found.gaps, filters.today, QUALITY, QUALITY_COLUMNS),
         channels=[(one, measures(found.channels[one.id])) for one in _by_conversations(filters.channels, found)],
         unsigned=unsigned,
         names=names,

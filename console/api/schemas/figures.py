@@ -121,18 +121,25 @@ class FunnelSchema(AboutSchema):
     data = fields.List(fields.Nested(FunnelCurrencySchema))
 
 
-class DaySchema(FiguresSchema):  # type: ignore[misc,valid-type]
-    """One day of one currency."""
+class TimeSchema(FiguresSchema):  # type: ignore[misc,valid-type]
+    """One day, week or month of one currency, as far as its days were asked about."""
 
     currency = fields.String(metadata={"examples": ["BRL"]})
-    day = fields.Date()
-    spend_known = fields.Boolean(metadata={"description": "Whether the day's spend is known of every ad account."})
+    day = fields.Date(metadata={"description": "Its first day that was asked about."})
+    last_day = fields.Date(metadata={"description": "Its last day that was asked about."})
+    complete = fields.Boolean(
+        metadata={"description": "Whether all of its days were asked about, and are over: else it can't be compared."}
+    )
+    spend_known = fields.Boolean(
+        metadata={"description": "Whether the spend of each day is known of every ad account; else spend is null."}
+    )
 
 
 class TimeseriesSchema(AboutSchema):
-    """Every day of the period, oldest first, currency by currency. At most 1,100 days."""
+    """Every day, week or month of the period, oldest first, currency by currency. At most 1,100 days."""
 
-    data = fields.List(fields.Nested(DaySchema))
+    unit = fields.String(metadata={"enum": ["day", "week", "month"]})
+    data = fields.List(fields.Nested(TimeSchema))
     next_cursor = optional_text("For the parameter cursor; null on the last page.")
 
 

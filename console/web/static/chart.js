@@ -1,4 +1,4 @@
-// Charts by day: each element with data-chart becomes one. The numbers stand in a table beside it as well.
+// Charts by day, week or month: each element with data-chart becomes one. The numbers stand in a table beside it as well.
 "use strict";
 
 (() => {
@@ -23,27 +23,37 @@
       ? new Intl.NumberFormat(data.locale, { style: "currency", currency: data.currency, maximumFractionDigits: 0 })
       : whole;
     const percent = new Intl.NumberFormat(data.locale, { style: "percent", maximumFractionDigits: 1 });
-    const day = new Intl.DateTimeFormat(data.locale, { day: "numeric", month: "short", timeZone: "UTC" });
+    const written = data.unit === "month" ? { month: "short", year: "2-digit" } : { day: "numeric", month: "short" };
+    const begin = new Intl.DateTimeFormat(data.locale, { ...written, timeZone: "UTC" });
     return {
       count: (value) => whole.format(value),
       money: (value) => money.format(value),
       spend: (value) => money.format(value),
       rate: (value) => percent.format(value),
       axis: { count: (value) => short.format(value), money: (value) => short.format(value), rate: (value) => percent.format(value) },
-      day: (seconds) => day.format(new Date(seconds * 1000)),
+      begin: (seconds) => begin.format(new Date(seconds * 1000)),
+      name: (number) => data.names[number] + (data.cut.includes(data.times[number]) ? ` (${data.cutWord})` : ""),
     };
   };
 
-  // Days whose spend is not known stand on a shaded ground.
-  const shadeGaps = (data, shade) => (plot) => {
-    const half = plot.valToPos(data.times[0] + 43200, "x", true) - plot.valToPos(data.times[0], "x", true);
-    plot.ctx.save();
-    plot.ctx.fillStyle = shade;
-    for (const time of data.gaps) {
-      const middle = plot.valToPos(time, "x", true);
-      plot.ctx.fillRect(middle - half, plot.bbox.top, 2 * half, plot.bbox.height);
-    }
-    plot.ctx.restore();
+  // What spend is not known of stands on a shaded ground, and what is not whole between dashed lines.
+  const shade = (data, ground, line) => (plot) => {
+    const { ctx, bbox } = plot;
+    const half = plot.valToPos(data.times[0] + data.step / 2, "x", true) - plot.valToPos(data.times[0], "x", true);
+    const left = (time) => Math.max(plot.valToPos(time, "x", true) - half, bbox.left);
+    ctx.save();
+    ctx.fillStyle = ground;
+    for (const time of data.gaps) ctx.fillRect(left(time), bbox.top, 2 * half, bbox.height);
+    ctx.strokeStyle = line;
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    for (const time of data.cut) ctx.strokeRect(left(time), bbox.top, 2 * half, bbox.height);
+    ctx.restore();
+  };
+
+  // Weeks and months begin where they begin, and not at multiples of so many days: as many as there is room for.
+  const begins = (data, most) => {
+    const every = Math.max(1, Math.ceil(data.times.length / Math.max(1, most)));
+    return data.times.filter((time, number) => (data.times.length - 1 - number) % every === 0);
   };
 
   const options = (data, width) => {
@@ -51,7 +61,7 @@
     const grid = resolved("--chart-grid");
     const format = formats(data);
     const font = `12px ${getComputedStyle(document.body).fontFamily}`;
-    const scales = { x: { time: false, range: (plot, low, high) => [low - 43200, high + 43200] } };
+    const scales = { x: { time: false, range: (plot, low, high) => [low - data.step / 2, high + data.step / 2] } };
     const used = [...new Set(data.series.map((one) => one.scale))];
     // Bars of spend fill the lower part only, and lines have the rest.
     const room = { spend: 2.2, rate: 1, count: 1.08, money: 1.08 };
@@ -68,7 +78,14 @@
       legend: { live: true },
       scales,
       axes: [
-        { ...axis, grid: { show: false }, space: 64, values: (plot, ticks) => ticks.map(format.day), incrs: [86400, 2 * 86400, 7 * 86400, 14 * 86400, 30 * 86400, 91 * 86400] },
+        {
+          ...axis,
+          grid: { show: false },
+          space: 64,
+          values: (plot, ticks) => ticks.map(format.begin),
+          incrs: [86400, 2 * 86400, 7 * 86400, 14 * 86400, 30 * 86400, 91 * 86400],
+          ...(data.unit === "day" ? {} : { splits: (plot) => begins(data, plot.bbox.width / devicePixelRatio / 64) }),
+        },
         ...shown.map((scale, number) => ({
           ...axis,
           scale,
@@ -79,9 +96,9 @@
           values: (plot, ticks) => ticks.map(format.axis[scale]),
         })),
       ],
-      hooks: { drawClear: [shadeGaps(data, resolved("--sunken"))] },
+      hooks: { drawClear: [shade(data, resolved("--sunken"), resolved("--line-strong"))] },
       series: [
-        { label: data.day, value: (plot, value) => (value == null ? "–" : format.day(value)) },
+        { label: data.head, value: (plot, value, series, number) => (number == null ? "–" : format.name(number)) },
         ...data.series.map((one) => {
           const stroke = resolved(`--chart-${one.colour}`);
           const bars = one.kind === "bars";
@@ -91,7 +108,7 @@
             stroke: bars ? "transparent" : stroke,
             width: bars ? 0 : 2,
             fill: bars ? resolved("--chart-bars") : undefined,
-            paths: bars ? uPlot.paths.bars({ size: [0.7, 28], radius: 0.15 }) : undefined,
+            paths: bars ? uPlot.paths.bars({ size: [0.7, data.unit === "day" ? 28 : 56], radius: 0.15 }) : undefined,
             points: { show: !bars && data.times.length < 10, size: 6 },
             spanGaps: false,
             value: (plot, value) => (value == null ? "–" : format[one.scale](value)),
@@ -104,7 +121,8 @@
   const draw = (place) => {
     drawn.get(place)?.destroy();
     const data = JSON.parse(place.dataset.chart);
-    data.day = place.dataset.day;
+    data.head = place.dataset.head;
+    data.cutWord = place.dataset.cut;
     if (!data.times.length) return;
     const plot = new uPlot(options(data, place.clientWidth), [data.times, ...data.series.map((one) => one.values)], place);
     // A colour in the legend is a shape too: bars are squares, lines are lines.

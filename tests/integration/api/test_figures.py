@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import date
 from typing import Any
 
 import pytest
@@ -54,6 +55,17 @@ def test_the_api_says_what_the_pages_say(site: Site, asking: Program) -> None:
     for day in days:
         assert (day["spend"], day["cpl"]["value"], day["cpl"]["numerator"]) == (None, None, None)
         assert day["cpl"]["denominator"] == day["leads"]
+    by_unit = {unit: asking.json(f"timeseries?test=true&limit=500&unit={unit}")["data"] for unit in ("week", "month")}
+    for rows in by_unit.values():
+        assert sum(row["leads"] for row in rows) == sum(day["leads"] for day in every)
+        for row in rows:
+            inside = [day for day in every if row["day"] <= day["day"] <= row["last_day"]]
+            mine = [day for day in inside if day["currency"] == row["currency"]]
+            assert row["spend_known"] == all(day["spend_known"] for day in mine)
+            assert (row["spend"] is None) == (not row["spend_known"])
+    assert all(date.fromisoformat(row["day"]).isoweekday() == 1 for row in by_unit["week"] if row["complete"])
+    assert not all(row["complete"] for row in by_unit["week"])
+    assert asking.ask("timeseries?unit=year").status_code == 422
 
 
 def as_text(row: dict[str, Any]) -> list[str]:

@@ -88,7 +88,7 @@ def test_the_address_says_the_days_and_a_preset_is_left_when_a_date_is_changed(b
     # The form sends the preset's name and dates; a date that isn't the preset's counts.
     dates = f"period=7d&since={first - timedelta(days=3)}&until={day - timedelta(days=1)}"
     text = browser.get(business.path(f"overview/?{dates}", WORKSPACE)).get_data(as_text=True)
-    assert 'aria-current="true"' not in text
+    assert 'aria-current="true"' not in text.partition('id="presets"')[2].partition("</nav>")[0]
     assert f'name="since" type="date" value="{first - timedelta(days=3)}"' in text
     backwards = f"since={day}&until={day - timedelta(days=9)}"
     response = browser.get(business.path(f"overview/?{backwards}", WORKSPACE))
@@ -118,6 +118,10 @@ def test_a_day_that_was_not_synced_is_a_gap_in_the_chart_and_a_dash_in_its_table
     )
     assert "so it is a gap and not zero" in text
     assert re.search(r'<th scope="row">[^<]*</th><td class="number">–</td>', text)
+    # So is the week that it is part of, of which no more was asked about than that day.
+    text = browser.get(business.path(f"overview/?since={gap}&until={gap}&unit=week", WORKSPACE)).get_data(as_text=True)
+    assert "is a gap: " in text
+    assert re.search(r'<th scope="row">[^<]*<span class="badge ">not whole</span></th><td class="number">–</td>', text)
 
 
 def test_each_page_of_sums_says_that_they_are_still_being_added_up(business, monkeypatch):
@@ -175,6 +179,13 @@ def test_a_filter_takes_effect_at_once_and_stays_in_the_address(business, visito
     page.wait_for_function("text => document.querySelector('.asked').textContent !== text", arg=before)
     page.locator(".chart canvas").first.wait_for()
     assert page.get_by_label("Belongs to").input_value() == "first"
+    page.get_by_role("navigation", name="By").first.get_by_text("Week").click()
+    page.wait_for_url("**unit=week**")
+    page.get_by_role("heading", name="Week by week").first.wait_for()
+    page.locator(".chart canvas").first.wait_for()
+    page.get_by_label("Counted on").select_option("click")
+    page.wait_for_url("**basis=click**")
+    assert "unit=week" in page.url, "what was chosen below stays chosen above"
     page.reload(wait_until="networkidle")
     assert page.get_by_label("Belongs to").input_value() == "first"
     assert visitor.complaints == []

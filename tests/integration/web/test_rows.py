@@ -10,6 +10,7 @@ import pytest
 
 from console.web.ads import COLUMNS
 from console.web.ads import COUNTED as COUNTED_COLUMNS
+from console.web.charts import TREND_COLUMNS
 from tests.integration.web.business import WORKSPACE
 from tests.integration.web.site import PASSWORD
 from tests.integration.web.test_ads import CELL, ROW
@@ -68,6 +69,12 @@ def test_each_figure_leads_to_as_many_rows_as_it_says(site, query):
         if name := TILES.get(html.unescape(label)):
             problems.append(wrong(browser, name, LINK.search(tile).groups(), files))
             checked += 1
+    text = browser.get(site.path(f"overview/?{query}&unit=week", WORKSPACE)).get_data(as_text=True)
+    for cells in re.findall(r'<tr><th scope="row">[^<]*(?:<span[^>]*>[^<]*</span>)?</th>(.*?)</tr>', text)[:3]:
+        for name, cell in zip(TREND_COLUMNS, CELL.findall(cells), strict=False):
+            if link := LINK.search(cell):
+                problems.append(wrong(browser, name, link.groups(), files))
+                checked += 1
     text = browser.get(site.path(f"ads/?{query}", WORKSPACE)).get_data(as_text=True)
     for _, cells in ROW.findall(text):
         for name, cell in zip(COLUMNS, CELL.findall(cells), strict=False):
