@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from shared.domain.sentences import Sentence, sentence, together
+
 
 class ConsoleError(Exception):
     """Something a person asked for can't be done; the message says why and what to do."""
@@ -25,18 +27,29 @@ class UnavailableError(ConsoleError):
 
 def invalid(what: str, messages: Mapping[str, object]) -> InvalidError:
     """An error that lists all that is wrong, each with its path; `messages` as marshmallow gives them."""
-    return InvalidError(f"{what} can't be used:\n" + "\n".join(f"  {line}" for line in flatten(messages)))
+    return InvalidError(listed(sentence("{what} can't be used:", what=what), flatten(messages)))
 
 
-def flatten(messages: Mapping[str, object], path: str = "") -> list[str]:
+def listed(head: str, lines: Sequence[str]) -> Sentence:
+    """A text with lines below it, each of which a page can say in its own language."""
+    values = {"head": head} | {f"line{number}": line for number, line in enumerate(lines)}
+    return Sentence.of("\n  ".join(f"{{{name}}}" for name in values), values)
+
+
+def flatten(messages: Mapping[str, object], path: str = "") -> list[Sentence]:
     """`datasets.acme.meta_id: must be digits` for every message in a nested report of marshmallow's."""
-    lines: list[str] = []
+    lines: list[Sentence] = []
     for name, value in messages.items():
         here = path if name in ("_schema", "value") else f"{path}.{name}" if path else str(name)
         if isinstance(value, Mapping):
             lines.extend(flatten(value, here))
         elif isinstance(value, Sequence) and not isinstance(value, str):
-            lines.append(f"{here}: {' '.join(str(text) for text in value)}" if here else " ".join(map(str, value)))
+            lines.append(_line(here, value))
         else:
-            lines.append(f"{here}: {value}")
+            lines.append(_line(here, [value]))
     return lines
+
+
+def _line(path: str, texts: Sequence[object]) -> Sentence:
+    said = together(*(text if isinstance(text, Sentence) else Sentence.of(str(text), {}) for text in texts))
+    return Sentence.of("{path}: {text}", {"path": path, "text": said}) if path else said

@@ -22,6 +22,7 @@ from shared.db.rules import (
 )
 from shared.db.workspaces import all_workspaces
 from shared.domain.rule_definitions import Checked, DefinitionError, check_definition
+from shared.domain.sentences import sentence
 
 DEFAULT_WORKSPACE = "default"
 
@@ -40,11 +41,13 @@ def add_rule(conn: psycopg.Connection[Any], values: Mapping[str, Any], *, actor:
 
     Raises InvalidError, ConflictError and NotFoundError.
     """
-    said = load(RuleSchema, values, what="This rule")
+    said = load(RuleSchema, values, what=sentence("This rule"))
     checked = checked_definition(said)
     workspace = _workspace(conn, said["workspace"])
     if rule_by_name(conn, workspace, said["name"]) is not None:
-        raise ConflictError(f"There is a rule {said['name']!r} already. `ctwa rules set` changes it.")
+        raise ConflictError(
+            sentence("There is a rule {name!r} already. `ctwa rules set` changes it.", name=said["name"])
+        )
     insert_rule(
         conn,
         workspace=workspace,
@@ -73,9 +76,9 @@ def change_rule(
     `when` and `then` replace the present ones whole. Raises InvalidError, ConflictError and NotFoundError.
     """
     rule = rule_named(conn, name, workspace)
-    said = load(RuleSchema, changes, what="This change", partial=True)
+    said = load(RuleSchema, changes, what=sentence("This change"), partial=True)
     if said.pop("workspace", workspace) != workspace:
-        raise InvalidError("A rule stays in its workspace: add another one there.")
+        raise InvalidError(sentence("A rule stays in its workspace: add another one there."))
     before = described(rule)
     wanted = {**before, **said}
     checked = checked_definition(wanted)
@@ -84,7 +87,7 @@ def change_rule(
     if not differing:
         return Saved(rule, {}, checked.warnings)
     if wanted["name"] != rule.name and rule_by_name(conn, workspace, wanted["name"]) is not None:
-        raise ConflictError(f"There is a rule {wanted['name']!r} already.")
+        raise ConflictError(sentence("There is a rule {name!r} already.", name=wanted["name"]))
     update_rule(
         conn,
         rule.id,
@@ -136,7 +139,7 @@ def history(conn: psycopg.Connection[Any], rule: RuleRow) -> list[VersionRow]:
     return versions_of(conn, rule.id)
 
 
-def checked_definition(values: Mapping[str, Any], *, what: str = "This rule") -> Checked:
+def checked_definition(values: Mapping[str, Any], *, what: str = sentence("This rule")) -> Checked:
     """The definition in `when` and `then`. Raises InvalidError with all that is wrong, each with its path."""
     try:
         return check_definition({part: values[part] for part in ("when", "then") if part in values})
@@ -173,6 +176,11 @@ def _channel_id(conn: psycopg.Connection[Any], workspace: str, name: str | None)
     channel = channel_named(conn, name)
     if channel.workspace != workspace:
         raise InvalidError(
-            f"Channel {channel.name!r} is in workspace {channel.workspace!r}, the rule in {workspace!r}."
+            sentence(
+                "Channel {name!r} is in workspace {other!r}, the rule in {workspace!r}.",
+                name=channel.name,
+                other=channel.workspace,
+                workspace=workspace,
+            )
         )
     return channel.id

@@ -21,13 +21,14 @@ from shared.db.ad_accounts import (
     update_account,
 )
 from shared.db.workspaces import all_workspaces
+from shared.domain.sentences import sentence
 
 
 def _is_zone(text: str) -> None:
     try:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValidationError("must be a zone's name, such as America/Sao_Paulo") from None
+        raise ValidationError(sentence("must be a zone's name, such as America/Sao_Paulo")) from None
 
 
 class AdAccountSchema(Schema):
@@ -36,9 +37,11 @@ class AdAccountSchema(Schema):
     name = fields.String(validate=validate.Length(1, 100))
     workspace = fields.String(validate=validate.Length(1, 100))
     meta_id = fields.String(
-        allow_none=True, validate=validate.Regexp(r"^[0-9]{3,20}$", error="must be the account's digits")
+        allow_none=True, validate=validate.Regexp(r"^[0-9]{3,20}$", error=sentence("must be the account's digits"))
     )
-    currency = fields.String(allow_none=True, validate=validate.Regexp("^[A-Z]{3}$", error="must be like BRL"))
+    currency = fields.String(
+        allow_none=True, validate=validate.Regexp("^[A-Z]{3}$", error=sentence("must be like BRL"))
+    )
     zone = fields.String(validate=_is_zone)
     credential = fields.String(allow_none=True)
     enabled = fields.Boolean()
@@ -49,7 +52,9 @@ def add_account(conn: psycopg.Connection[Any], said: Mapping[str, Any], *, actor
     """Adds an ad account; its id. Raises InvalidError, ConflictError, NotFoundError."""
     values = _columns(conn, said)
     if account_by_name(conn, values["name"]) is not None:
-        raise ConflictError(f"There is an ad account {values['name']!r} already. `ctwa accounts set` changes it.")
+        raise ConflictError(
+            sentence("There is an ad account {name!r} already. `ctwa accounts set` changes it.", name=values["name"])
+        )
     _check(conn, values, None)
     account_id = insert_account(conn, values)
     audit.record(
@@ -68,7 +73,7 @@ def set_account(conn: psycopg.Connection[Any], name: str, said: Mapping[str, Any
     account = account_named(conn, name)
     values = _columns(conn, said)
     if not values:
-        raise InvalidError("Nothing to change was given.")
+        raise InvalidError(sentence("Nothing to change was given."))
     _check(conn, values, account)
     update_account(conn, account.id, values)
     audit.record(
@@ -94,11 +99,14 @@ def request_sync(conn: psycopg.Connection[Any], account: AdAccount, *, since: An
     """Makes a pull due now. Raises InvalidError for an account that Meta isn't asked for."""
     if account.credential_id is None:
         raise InvalidError(
-            f"{account.name} has no token, so its spend comes from files. Give it one:"
-            f" ctwa accounts set {account.name!r} --credential NAME --meta-id ID"
+            sentence(
+                "{name} has no token, so its spend comes from files. Give it one:"
+                " ctwa accounts set {name!r} --credential NAME --meta-id ID",
+                name=account.name,
+            )
         )
     if not account.enabled:
-        raise InvalidError(f"{account.name} is switched off: ctwa accounts set {account.name!r} --on")
+        raise InvalidError(sentence("{name} is switched off: ctwa accounts set {name!r} --on", name=account.name))
     ask_for_sync(conn, account.id, since=since)
     audit.record(
         conn, actor=actor, action="spend.sync", subject=f"ad_account:{account.name}", workspace=account.workspace,
@@ -118,7 +126,7 @@ def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str
     given = dict(said)
     if isinstance(given.get("meta_id"), str):
         given["meta_id"] = given["meta_id"].strip().removeprefix("act_")
-    values = dict(load(AdAccountSchema, given, what="This ad account"))
+    values = dict(load(AdAccountSchema, given, what=sentence("This ad account")))
     if "credential" in values:
         name = values.pop("credential")
         values["credential_id"] = credential_named(conn, name).id if name else None
@@ -128,15 +136,15 @@ def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str
 def _check(conn: psycopg.Connection[Any], values: Mapping[str, Any], account: AdAccount | None) -> None:
     merged = {**(account.__dict__ if account else {"workspace": "default"}), **values}
     if merged.get("credential_id") and not merged.get("meta_id"):
-        raise InvalidError("An account with a credential needs Meta's id of the account: --meta-id.")
+        raise InvalidError(sentence("An account with a credential needs Meta's id of the account: --meta-id."))
     if merged["workspace"] not in {workspace.name for workspace in all_workspaces(conn)}:
         raise NotFoundError(f"There is no workspace {merged['workspace']!r}.")
     for other in all_accounts(conn, workspace=merged["workspace"]):
         is_other = account is None or other.id != account.id
         if is_other and merged.get("meta_id") and other.meta_id == merged["meta_id"]:
-            raise ConflictError(f"Ad account {other.name!r} has this id at Meta already.")
+            raise ConflictError(sentence("Ad account {name!r} has this id at Meta already.", name=other.name))
         if is_other and other.name == merged["name"]:
-            raise ConflictError(f"There is an ad account {other.name!r} already.")
+            raise ConflictError(sentence("There is an ad account {name!r} already.", name=other.name))
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:

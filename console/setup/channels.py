@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from console.errors import ConflictError, InvalidError, NotFoundError
+from console.errors import ConflictError, InvalidError, NotFoundError, invalid
 from console.setup.datasets import dataset_named
 from console.setup.schemas import ChannelSchema, load
 from shared.crypto import KeyRing
@@ -23,6 +23,7 @@ from shared.db.channels import (
     update_channel,
 )
 from shared.db.datasets import all_datasets
+from shared.domain.sentences import Sentence, sentence
 from shared.providers import get_provider
 from shared.providers.base import Provider
 
@@ -51,7 +52,7 @@ def add_channel(
     Secrets that the provider lets us choose are made up unless given. Raises InvalidError, ConflictError and
     NotFoundError.
     """
-    said = load(ChannelSchema, values, what="This channel")
+    said = load(ChannelSchema, values, what=sentence("This channel"))
     _name_is_free(conn, said["name"])
     provider = get_provider(said["provider"])
     complete = complete_secrets(provider, said["secrets"], unsigned=said["unsigned"])
@@ -77,9 +78,9 @@ def change_channel(
     Secrets given here replace the present ones at once; `rotate_secrets` is the way that loses no webhook.
     """
     channel = channel_named(conn, name)
-    said = load(ChannelSchema, changes, what="This change", partial=True)
+    said = load(ChannelSchema, changes, what=sentence("This change"), partial=True)
     if said.get("provider", channel.provider) != channel.provider:
-        raise InvalidError("A channel's provider can't be changed: add another channel and disable this one.")
+        raise InvalidError(sentence("A channel's provider can't be changed: add another channel and disable this one."))
     given = said.pop("secrets", {})
     before = described(conn, channel)
     differing = {field: (before[field], value) for field, value in said.items() if before[field] != value}
@@ -121,11 +122,14 @@ def rotate_secrets(
     held = open_secrets(ring, channel.secrets)
     if len(held) > 1:
         raise ConflictError(
-            f"Channel {channel.name!r} has two sets of secrets already. Finish with"
-            f" `ctwa channels rotate {channel.name} --finish` once the provider uses the new one."
+            sentence(
+                "Channel {name!r} has two sets of secrets already. Finish with"
+                " `ctwa channels rotate {name} --finish` once the provider uses the new one.",
+                name=channel.name,
+            )
         )
     if channel.unsigned:
-        raise InvalidError(f"Channel {channel.name!r} is unsigned; there is nothing to rotate.")
+        raise InvalidError(sentence("Channel {name!r} is unsigned; there is nothing to rotate.", name=channel.name))
     replaced = set(given) or {field.name for field in provider.secret_fields if field.generated}
     kept = {field: value for field, value in (held[0] if held else {}).items() if field not in replaced}
     complete = complete_secrets(provider, {**kept, **given}, unsigned=False)
@@ -146,7 +150,9 @@ def finish_rotation(conn: psycopg.Connection[Any], ring: KeyRing, name: str, *, 
     channel = channel_named(conn, name)
     held = open_secrets(ring, channel.secrets)
     if len(held) < 2:
-        raise ConflictError(f"Channel {channel.name!r} has no previous secrets: no rotation is under way.")
+        raise ConflictError(
+            sentence("Channel {name!r} has no previous secrets: no rotation is under way.", name=channel.name)
+        )
     _write_secrets(conn, ring, channel, held[:1])
     audit.record(
         conn,
@@ -173,8 +179,8 @@ def complete_secrets(provider: Provider, given: Mapping[str, str], *, unsigned: 
     An unsigned channel needs no secret; what answers a provider's handshake is made up all the same.
     """
     if problems := secret_problems(provider, given, unsigned=unsigned):
-        lines = "\n".join(f"  secrets.{name}: {problem}" for name, problem in problems.items())
-        raise InvalidError(f"This channel's secrets can't be used:\n{lines}")
+        named = {f"secrets.{name}": problem for name, problem in problems.items()}
+        raise invalid(sentence("This channel's secrets"), named)
     complete: dict[str, str] = {}
     for field in provider.secret_fields:
         if given.get(field.name):
@@ -189,11 +195,13 @@ def complete_secrets(provider: Provider, given: Mapping[str, str], *, unsigned: 
 def secret_problems(provider: Provider, given: Mapping[str, str], *, unsigned: bool) -> dict[str, str]:
     """What is wrong with these secrets, by field: unknown to the provider, or needed and missing."""
     known = {field.name: field for field in provider.secret_fields}
-    problems = dict.fromkeys(sorted(given.keys() - known.keys()), f"{provider.name} has no such field")
+    problems: dict[str, str] = dict.fromkeys(
+        sorted(given.keys() - known.keys()), sentence("{provider} has no such field", provider=provider.title)
+    )
     for name, field in known.items():
         obtainable = field.generated or field.default is not None or not field.required
         if not given.get(name) and not obtainable and not unsigned:
-            problems[name] = f"is needed. {field.help}"
+            problems[name] = sentence("is needed. {help}", help=Sentence.of(field.help, {}))
     return problems
 
 
@@ -201,7 +209,7 @@ def channel_named(conn: psycopg.Connection[Any], key_or_name: str) -> Channel:
     """The channel of that name or URL key. Raises NotFoundError."""
     channel = channel_by(conn, key_or_name)
     if channel is None:
-        raise NotFoundError("There is no such channel. `ctwa channels list` names those there are.")
+        raise NotFoundError(sentence("There is no such channel. `ctwa channels list` names those there are."))
     return channel
 
 
@@ -271,4 +279,4 @@ def _auditable(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _name_is_free(conn: psycopg.Connection[Any], name: str) -> None:
     if channel_by(conn, name) is not None:
-        raise ConflictError(f"There is a channel {name!r} already. `ctwa channels set` changes it.")
+        raise ConflictError(sentence("There is a channel {name!r} already. `ctwa channels set` changes it.", name=name))

@@ -11,6 +11,7 @@ from shared.crypto import KeyRing
 from shared.db import audit
 from shared.db.credentials import Credential, credential_by_name, save_credential
 from shared.db.datasets import datasets_of_credential, resume_dataset
+from shared.domain.sentences import sentence
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,11 @@ class Replaced:
 
 def add_credential(conn: psycopg.Connection[Any], ring: KeyRing, *, name: str, token: str, actor: str) -> int:
     """Keeps a new token, sealed under TOKEN_KEYS; its id. Raises InvalidError and ConflictError."""
-    values = load(TokenSchema, {"name": name, "token": token}, what="This credential")
+    values = load(TokenSchema, {"name": name, "token": token}, what=sentence("This credential"))
     if credential_by_name(conn, values["name"]) is not None:
-        raise ConflictError(f"There is a credential {name!r} already. `ctwa credentials rotate` replaces its token.")
+        raise ConflictError(
+            sentence("There is a credential {name!r} already. `ctwa credentials rotate` replaces its token.", name=name)
+        )
     credential_id = save_credential(conn, values["name"], ring.seal(values["token"].encode("ascii")))
     audit.record(conn, actor=actor, action="credential.add", subject=f"credential:{values['name']}")
     return credential_id
@@ -36,7 +39,7 @@ def replace_token(conn: psycopg.Connection[Any], ring: KeyRing, *, name: str, to
     Raises NotFoundError and InvalidError.
     """
     credential = credential_named(conn, name)
-    values = load(TokenSchema, {"name": name, "token": token}, what="This token")
+    values = load(TokenSchema, {"name": name, "token": token}, what=sentence("This token"))
     save_credential(conn, credential.name, ring.seal(values["token"].encode("ascii")))
     resumed = tuple(
         dataset.name
@@ -57,5 +60,7 @@ def credential_named(conn: psycopg.Connection[Any], name: str) -> Credential:
     """The credential of that name. Raises NotFoundError."""
     credential = credential_by_name(conn, name)
     if credential is None:
-        raise NotFoundError(f"There is no credential {name!r}. `ctwa credentials list` names those there are.")
+        raise NotFoundError(
+            sentence("There is no credential {name!r}. `ctwa credentials list` names those there are.", name=name)
+        )
     return credential

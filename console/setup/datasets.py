@@ -24,6 +24,7 @@ from shared.db.datasets import (
 from shared.db.deliveries import apply_sending
 from shared.db.workspaces import hash_only_spaces_of
 from shared.domain.reasons import explain
+from shared.domain.sentences import sentence
 
 #: A change to one of these is what a pause for the link between dataset and WhatsApp account waits for.
 _LINK_FIELDS = frozenset({"meta_id", "waba_id", "page_id", "profile", "kind"})
@@ -51,9 +52,11 @@ def add_dataset(conn: psycopg.Connection[Any], values: Mapping[str, Any], *, act
 
     Raises InvalidError, ConflictError, and NotFoundError for an unknown credential.
     """
-    said = load(DatasetSchema, values, what="This dataset")
+    said = load(DatasetSchema, values, what=sentence("This dataset"))
     if dataset_by_name(conn, said["name"]) is not None:
-        raise ConflictError(f"There is a dataset {said['name']!r} already. `ctwa datasets set` changes it.")
+        raise ConflictError(
+            sentence("There is a dataset {name!r} already. `ctwa datasets set` changes it.", name=said["name"])
+        )
     said |= _test_mode(conn, None, said)
     dataset_id = insert_dataset(conn, _columns(conn, said))
     audit.record(conn, actor=actor, action="dataset.add", subject=f"dataset:{said['name']}", detail=_auditable(said))
@@ -67,7 +70,7 @@ def change_dataset(conn: psycopg.Connection[Any], name: str, changes: Mapping[st
     links the dataset to its WhatsApp account, or another credential, ends the pause that waited for it.
     """
     dataset = dataset_named(conn, name)
-    said = load(DatasetSchema, changes, what="This change", partial=True)
+    said = load(DatasetSchema, changes, what=sentence("This change"), partial=True)
     before = described(conn, dataset)
     said |= _test_mode(conn, before["test_event_code"], said)
     differing = {field: (before[field], value) for field, value in said.items() if before[field] != value}
@@ -75,10 +78,13 @@ def change_dataset(conn: psycopg.Connection[Any], name: str, changes: Mapping[st
         return Changed({})
     if (said.get("send_phone") or said.get("send_email")) and (spaces := hash_only_spaces_of(conn, dataset.id)):
         raise ConflictError(
-            f"Workspace {', '.join(spaces)} keeps names as hashes only, so there is no phone or e-mail to send."
+            sentence(
+                "Workspace {names} keeps names as hashes only, so there is no phone or e-mail to send.",
+                names=", ".join(spaces),
+            )
         )
     if "name" in differing and dataset_by_name(conn, said["name"]) is not None:
-        raise ConflictError(f"There is a dataset {said['name']!r} already.")
+        raise ConflictError(sentence("There is a dataset {name!r} already.", name=said["name"]))
     update_dataset(conn, dataset.id, _columns(conn, {**before, **said}))
     moved = apply_sending(conn, dataset.id, said["sending"]) if "sending" in differing else 0
     ends = (dataset.pause_reason == "link" and bool(_LINK_FIELDS & differing.keys())) or (
@@ -132,7 +138,9 @@ def dataset_named(conn: psycopg.Connection[Any], name: str) -> Dataset:
     """The dataset of that name. Raises NotFoundError."""
     dataset = dataset_by_name(conn, name)
     if dataset is None:
-        raise NotFoundError(f"There is no dataset {name!r}. `ctwa datasets list` names those there are.")
+        raise NotFoundError(
+            sentence("There is no dataset {name!r}. `ctwa datasets list` names those there are.", name=name)
+        )
     return dataset
 
 
@@ -204,14 +212,18 @@ def _test_mode(conn: psycopg.Connection[Any], present: str | None, said: Mapping
     code, until = said.get("test_event_code", present), said.get("test_event_until")
     if code is None:
         if until:
-            raise InvalidError("A time for a test event code needs the code as well (--test-event-code CODE).")
+            raise InvalidError(
+                sentence("A time for a test event code needs the code as well (--test-event-code CODE).")
+            )
         return {"test_event_code": None, "test_event_until": None}
     if code == present and until is None:
         return {}
     now = database_now(conn)
     until = until or now + TEST_MODE_USUALLY
     if until > now + TEST_MODE_AT_MOST:
-        raise InvalidError("A test event code may last 24 hours at most: Meta counts the events sent with it.")
+        raise InvalidError(
+            sentence("A test event code may last 24 hours at most: Meta counts the events sent with it.")
+        )
     return {"test_event_code": code, "test_event_until": until}
 
 

@@ -13,6 +13,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from console.errors import invalid
 from shared.capi.event_names import META_NAMES, NEEDS_VALUE
+from shared.domain.sentences import sentence
 from shared.providers import PROVIDERS
 
 #: Names are typed and printed, so they hold letters, digits and few signs else.
@@ -26,7 +27,7 @@ class _Text(fields.String):
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str):
-            raise ValidationError("must be text; put it in quotes")
+            raise ValidationError(sentence("must be text; put it in quotes"))
         text: str = super()._deserialize(value, attr, data, **kwargs)
         return text.strip()
 
@@ -53,31 +54,36 @@ class _Moment(fields.Field[datetime]):
         try:
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         except (TypeError, ValueError):
-            raise ValidationError("must be a time such as 2026-11-22T18:00:00Z") from None
+            raise ValidationError(sentence("must be a time such as 2026-11-22T18:00:00Z")) from None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _name(value: str) -> None:
     if not _NAME.fullmatch(value):
-        raise ValidationError("must be 1 to 64 letters, digits, spaces or . _ @ + -, and begin with a letter or digit")
+        raise ValidationError(
+            sentence("must be 1 to 64 letters, digits, spaces or . _ @ + -, and begin with a letter or digit")
+        )
 
 
 def _zone(value: str) -> None:
     if value not in available_timezones():
-        raise ValidationError("is not a time zone of the IANA database, such as Europe/Berlin")
+        raise ValidationError(sentence("is not a time zone of the IANA database, such as Europe/Berlin"))
 
 
 def _unknown_policy(value: Mapping[str, str]) -> None:
     resent = sorted(name for name in NEEDS_VALUE if value.get(name) == "resend")
     if resent:
         raise ValidationError(
-            f"{', '.join(resent)} always has a value, and a value is never sent again by itself: Meta would count it"
-            " twice. Say hold, and settle one by hand: ctwa deliveries resolve"
+            sentence(
+                "{names} always has a value, and a value is never sent again by itself: Meta would count it twice. Say"
+                " hold, and settle one by hand: ctwa deliveries resolve",
+                names=", ".join(resent),
+            )
         )
 
 
-_META_ID = validate.Regexp(r"^[0-9]{1,20}$", error="must be Meta's numeric id, digits only")
-_WORD = validate.Regexp(r"^[\x21-\x7e]{1,100}$", error="must be printable ASCII without blanks")
+_META_ID = validate.Regexp(r"^[0-9]{1,20}$", error=sentence("must be Meta's numeric id, digits only"))
+_WORD = validate.Regexp(r"^[\x21-\x7e]{1,100}$", error=sentence("must be printable ASCII without blanks"))
 
 
 class _Strict(Schema):
@@ -100,7 +106,7 @@ class TokenSchema(_Strict):
         required=True,
         validate=validate.Regexp(
             r"^[\x21-\x7e]{8,2000}$",
-            error="must be Meta's access token: one line, no blanks or quotes around it",
+            error=sentence("must be Meta's access token: one line, no blanks or quotes around it"),
         ),
     )
 
@@ -117,7 +123,9 @@ class _LimitedDataUse(_Strict):
     @validates_schema
     def fit_together(self, data: Mapping[str, int], **kwargs: Any) -> None:
         if data["state"] and not (data["country"] == 1 and 1000 <= data["state"] <= 1999):
-            raise ValidationError("a state is one of Meta's codes from 1000 on, and only within country 1", "state")
+            raise ValidationError(
+                sentence("a state is one of Meta's codes from 1000 on, and only within country 1"), "state"
+            )
 
 
 class _DatasetEntry(_Strict):
@@ -146,7 +154,7 @@ class _DatasetEntry(_Strict):
     test_event_until = _Moment(load_default=None, allow_none=True)
     regions = fields.String(load_default="send", validate=validate.OneOf(["send", "skip"]))
     restricted_countries = fields.List(
-        _Capitals(validate=validate.Regexp(r"^[A-Z]{2}$", error="must be ISO 3166 codes such as DE")),
+        _Capitals(validate=validate.Regexp(r"^[A-Z]{2}$", error=sentence("must be ISO 3166 codes such as DE"))),
         load_default=None,
         allow_none=True,
     )
@@ -176,19 +184,19 @@ class _ChannelFields(_Strict):
     currency = _Capitals(
         load_default=None,
         allow_none=True,
-        validate=validate.Regexp(r"^[A-Z]{3}$", error="must be an ISO 4217 code such as EUR"),
+        validate=validate.Regexp(r"^[A-Z]{3}$", error=sentence("must be an ISO 4217 code such as EUR")),
     )
     country = _Capitals(
         load_default=None,
         allow_none=True,
-        validate=validate.Regexp(r"^[A-Z]{2}$", error="must be an ISO 3166 code such as DE"),
+        validate=validate.Regexp(r"^[A-Z]{2}$", error=sentence("must be an ISO 3166 code such as DE")),
     )
     zone = fields.String(load_default="UTC", validate=_zone)
     posts = fields.String(load_default="ignore", validate=validate.OneOf(["ignore", "send"]))
     margin = fields.Integer(
         load_default=None,
         allow_none=True,
-        validate=validate.Range(min=0, max=100, error="must be a whole percentage from 0 to 100"),
+        validate=validate.Range(min=0, max=100, error=sentence("must be a whole percentage from 0 to 100")),
     )
     unsigned = fields.Boolean(load_default=False)
     enabled = fields.Boolean(load_default=True)

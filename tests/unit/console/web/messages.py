@@ -10,6 +10,7 @@ from shared.capi import verdicts
 from shared.capi.verdicts import Meaning
 from shared.domain import reasons
 from shared.domain.alerts import KINDS
+from shared.providers import PROVIDERS
 from shared.providers.reasons import IGNORED
 
 ROOT = Path(__file__).parents[4]
@@ -45,9 +46,11 @@ def tables() -> Iterator[str]:
     for kind in KINDS.values():
         yield from filter(None, (kind.title, kind.words, kind.next_step, kind.unit))
     for hints in HINTS.values():
-        # `where` names screens in the provider's own words.
-        fields = (hints.subscribe, hints.without_click_id, hints.twice, hints.undecrypted)
+        fields = (hints.where, hints.subscribe, hints.without_click_id, hints.twice, hints.undecrypted)
         yield from filter(None, fields)
+
+    for provider in PROVIDERS.values():
+        yield from (field.help for field in provider.secret_fields)
 
 
 def _sources() -> Iterable[Path]:
@@ -57,4 +60,6 @@ def _sources() -> Iterable[Path]:
     yield from sorted((ROOT / "console" / "doctor").glob("*.py"))
     yield from sorted((ROOT / "console" / "spend").glob("*.py"))
     yield from (ROOT / "console" / "trace.py", ROOT / "console" / "preview.py", ROOT / "console" / "workspaces.py")
+    yield from (ROOT / "console" / "errors.py", ROOT / "console" / "rules.py")
+    yield from sorted((ROOT / "console" / "setup").glob("*.py"))
     yield from sorted((ROOT / "shared" / "domain").rglob("*.py"))
