@@ -43,6 +43,7 @@ ROWS_OF: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("leads", "lead_rate", "cpl"), "leads"),
         **dict.fromkeys(("qualified", "qualification_rate", "cpql"), "qualified"),
         **dict.fromkeys(("purchases", "purchase_rate", "qualified_purchase_rate", "cost_per_purchase"), "purchases"),
+        "costed_purchases": "purchases",
         **dict.fromkeys(("revenue", "refunds", "refund_rate", "net_revenue", "aov"), "purchases"),
         **dict.fromkeys(("roas", "net_roas", "roi", "profit"), "purchases"),
     }

@@ -21,7 +21,7 @@ from console.roi.rows import PartName
 from console.team.roles import Role
 from console.web.access import least
 from console.web.figure_filters import Filters, read_filters
-from console.web.rows import PART_WORDS, link_to_rows
+from console.web.rows import PART_WORDS, links_to_rows
 from console.web.runtime import database
 from shared.domain.roi import Ratio, Sums
 
@@ -39,8 +39,6 @@ COLUMNS = (
     "cpl", "qualified", "qualification_rate", "cpql", "purchases", "purchase_rate", "cost_per_purchase", "revenue",
     "aov", "roas", "roi", "profit",
 )  # fmt: skip
-#: The figures of COLUMNS that were counted or summed up: they lead to their rows. Ratios stand beside what they are of.
-COUNTED = ("spend", "impressions", "conversations", "leads", "qualified", "purchases", "revenue")
 SPEEDS: Mapping[str, Any] = {
     "reply_seconds": lazy_gettext("Median to reply"),
     "qualify_seconds": lazy_gettext("Median to qualify"),
@@ -76,12 +74,11 @@ def page() -> ResponseReturnValue:
         rows_at_first=_ROWS,
         levels=LEVEL_WORDS,
         columns=COLUMNS,
-        counted=COUNTED,
         speeds=SPEEDS,
         sort=sort,
         measures=measures,
         parts_of=parts_of,
-        rows=link_to_rows,
+        links=links_to_rows,
         looking={"inside": report.inside.level, "of": report.inside.id} if report.inside else {},
     )
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from babel.dates import format_interval, format_skeleton
+from babel.dates import format_date, format_skeleton
 from flask import Flask, request
 from flask_babel import get_locale, lazy_gettext
 
@@ -90,12 +90,16 @@ def trend(
 
 
 def period_name(period: Period, unit: Unit) -> str:
-    """A day, the days of a week, or a month: 24 Nov 2026, 23 – 29 Nov 2026, November 2026."""
+    """A day, the days of a week that were asked about, or a month: 24 Nov 2026, 23 – 29 Nov 2026, November 2026."""
     if unit == "day":
         return day_words(period.begins)
     if unit == "month":
         return str(format_skeleton("yMMMM", period.begins, locale=get_locale()))
-    return str(format_interval(period.span.first, period.span.last, "yMMMd", locale=get_locale()))
+    first, last = period.span.first, period.span.last
+    if first == last:
+        return day_words(last)
+    pattern = "d" if (first.year, first.month) == (last.year, last.month) else "d MMM"
+    return f"{format_date(first, pattern, locale=get_locale())} – {day_words(last)}"
 
 
 def _chart(buckets: Sequence[Bucket], styles: Mapping[str, Style], currency: str, unit: Unit) -> str:

@@ -52,17 +52,19 @@ def asked(conn: psycopg.Connection[Any]) -> Asked:
     channels, datasets = own_channels(conn), own_datasets(conn)
     channel = next((one for one in channels if str(one.id) == given["channel"]), None)
     dataset = next((one for one in datasets if str(one.id) == given["dataset"]), None)
-    state = given["state"] if given["state"] in set(State) else ""
+    # Several states, as some figures count them, stand with commas between them.
+    states = [state for state in State if state in given["state"].split(",")]
     period = given["since"] if given["since"] in PERIODS else _USUALLY
     with_test = given["test"] == "1" or only_tests(channels)
     ago = PERIODS[period]
     since = datetime.now(UTC) - ago if ago else None
+    tried = given["tried"] in ("0", "1") and states == [State.PENDING]
     workspace = membership().workspace
     which = DeliveryFilter(
         workspace=workspace,
         ids=(delivery_ids_of(conn, workspace, given["search"]) or [_NO_ID]) if given["search"] else (),
-        states=[state] if state else (),
-        tried=given["tried"] == "1" if given["tried"] in ("0", "1") and state == State.PENDING else None,
+        states=states,
+        tried=given["tried"] == "1" if tried else None,
         reason=given["reason"] or None,
         event_name=given["event"] or None,
         dataset_id=dataset.id if dataset else None,
@@ -73,8 +75,8 @@ def asked(conn: psycopg.Connection[Any]) -> Asked:
     )
     said = {
         **given,
-        "state": state,
-        "tried": given["tried"] if state == State.PENDING and given["tried"] in ("0", "1") else "",
+        "state": ",".join(states),
+        "tried": given["tried"] if tried else "",
         "since": "" if period == _USUALLY else period,
         "channel": str(channel.id) if channel else "",
         "dataset": str(dataset.id) if dataset else "",

@@ -54,6 +54,7 @@ KPIS: Mapping[str, Kpi] = {
     "qualification_rate": _kpi(lazy_gettext("Qualification rate"), "more"),
     "cpql": _kpi(lazy_gettext("Cost per qualified lead"), "less"),
     "purchases": _kpi(lazy_gettext("Purchases"), "more"),
+    "costed_purchases": _kpi(lazy_gettext("Purchases with known cost"), "more"),
     "purchase_rate": _kpi(lazy_gettext("Lead to purchase"), "more"),
     "qualified_purchase_rate": _kpi(lazy_gettext("Qualified to purchase"), "more"),
     "cost_per_purchase": _kpi(lazy_gettext("Cost per purchase"), "less"),
@@ -71,7 +72,9 @@ KPIS: Mapping[str, Kpi] = {
 
 def install(app: Flask) -> None:
     """What templates call these by."""
-    app.jinja_env.globals.update(kpis=KPIS, figure=figure, interval=interval, change_of=change_of)
+    app.jinja_env.globals.update(
+        kpis=KPIS, figure=figure, interval=interval, change_of=change_of, costs_known=costs_known
+    )
     app.jinja_env.filters["seconds"] = seconds
 
 
@@ -103,6 +106,17 @@ def interval(name: str, ratio: Ratio, currency: str) -> str:
         high=figure(name, ratio.high, currency),
     )
     return str(words)
+
+
+def costs_known(values: Mapping[str, Ratio]) -> str:
+    """Of how many sales the cost is known, in words; '' where it is of all, or nothing was sold.
+
+    ROI takes off the costs that are known, and profit waits for all of them.
+    """
+    known, everything = values["costed_purchases"].value, values["purchases"].value
+    if not everything or known == everything:
+        return ""
+    return str(gettext("costs known for %(known)s of %(all)s", known=number(known), all=number(everything)))
 
 
 def change_of(name: str, now: Decimal | None, before: Decimal | None) -> dict[str, str] | None:

@@ -1,5 +1,6 @@
 """The overview: what ads cost and earned, what needs attention now, and how deliveries stand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +16,12 @@ from console.team.roles import Role
 from console.web.access import least, membership
 from console.web.attention import attention, link
 from console.web.charts import TREND, TREND_COLUMNS, Trend, trend
+from console.web.cursors import cursor_of
 from console.web.figure_filters import Filters, read_filters
-from console.web.rows import link_to_rows
+from console.web.own import own_datasets
+from console.web.rows import link_to_rows, links_to_rows
 from console.web.runtime import database
-from shared.db.delivery_figures import read_delivery_figures
+from shared.db.delivery_figures import DeliveryFigures, read_delivery_figures
 from shared.domain.deliveries import State
 from shared.domain.roi import Ratio
 
@@ -50,6 +53,8 @@ CARD = (
 )
 #: What is not at its end counts however old it is.
 _UNDER_WAY = (State.PENDING, State.SENDING, State.WAITING, State.UNKNOWN)
+#: What the acceptance rate is of.
+_ENDED = (State.ACCEPTED, State.REJECTED, State.EXPIRED)
 _DELIVERIES_WITHIN = timedelta(days=7)
 
 
@@ -85,6 +90,7 @@ def page() -> ResponseReturnValue:
         card = read_delivery_figures(conn, membership().workspace, since=since, test=filters.asked.test)
         # What needs attention doesn't depend on what figures are asked for.
         usual = filters.asked.test == filters.only_tests
+        datasets = own_datasets(conn)
         needs = attention(conn, filters.channels, card if usual else None)
     return render_template(
         "overview.html",
@@ -108,12 +114,29 @@ def page() -> ResponseReturnValue:
             for label, state, again, kind in CARD
         ],
         link=link,
+        card_links=_card_links(card, {one.name: one.id for one in datasets}, test="1" if filters.asked.test else None),
         rows=link_to_rows,
+        links=links_to_rows,
         needs=needs,
         tiles=TILES,
         reported=REPORTED,
         captured=CAPTURED,
     )
+
+
+def _card_links(card: DeliveryFigures, datasets: Mapping[str, int], test: str | None) -> dict[str, str]:
+    """Where the rates, speeds and times of the card lead: by `ended`, `accepted`, `oldest` or a dataset's name."""
+    accepted = {"state": State.ACCEPTED, "since": "7d", "test": test}
+    oldest = card.oldest_waiting
+    return {
+        "ended": link("deliveries.page", state=",".join(_ENDED), since="7d", test=test),
+        "accepted": link("deliveries.page", **accepted),
+        # The list goes from the newest backwards, and so begins with this one.
+        "oldest": link(
+            "deliveries.page", state=f"{State.PENDING},{State.WAITING}", since="all", test=test,
+            before=cursor_of(oldest + timedelta(microseconds=1), 0) if oldest else None,
+        ),
+    } | {name: link("deliveries.page", **accepted, dataset=one) for name, one in datasets.items()}  # fmt: skip
 
 
 def _shown(filters: Filters, block: Block) -> Shown:

@@ -15,6 +15,7 @@ from console.web.access import least
 from console.web.charts import QUALITY, QUALITY_COLUMNS, trend
 from console.web.contacts import KIND_WORDS
 from console.web.figure_filters import read_filters
+from console.web.rows import link_to_rows
 from console.web.runtime import database, runtime
 from shared.db.channels import Channel
 
@@ -42,6 +43,7 @@ def page() -> ResponseReturnValue:
     return render_template(
         "quality.html",
         filters=filters,
+        rows=link_to_rows,
         found=found,
         now=measures(found.total),
         before=measures(found.before),

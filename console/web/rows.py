@@ -1,6 +1,6 @@
 """The rows behind figures: conversations, leads, sales and days of spend that were counted; as a list and as a file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,6 +22,7 @@ from console.web.runtime import database
 from shared.db.figure_rows import FigureRow
 from shared.db.spend import Place as SpendPlace
 from shared.db.spend import SpendFact
+from shared.domain.roi import Ratio
 
 rows = Blueprint("rows", __name__, url_prefix="/w/<int:workspace_id>/rows")
 #: What each list is called, and the figures that its head shows.
@@ -54,6 +55,18 @@ def link_to_rows(filters: Filters, figure: str, currency: str, **more: str | Non
     """The address of the rows behind a figure. `more`: `part`; or `level`, `kind` and `id` of a row; `inside`, `of`."""
     kept = dict.fromkeys(_OWN) | {"rows": ROWS_OF[figure], "money": currency, **more}
     return filters.link("rows.page", **kept)
+
+
+def links_to_rows(
+    filters: Filters, figures: Iterable[str], values: Mapping[str, Ratio], currency: str, **more: str | None
+) -> dict[str, str]:
+    """Figure -> the address of the rows behind it, of many figures of the same sums. A ratio's are of what it is named
+    for: a cost per lead leads to the leads. Without a sale, what is lost was spent."""
+    lists = {name: ROWS_OF[name] for name in figures}
+    if not values["purchases"].value:
+        lists |= dict.fromkeys(lists.keys() & {"roi", "profit", "net_revenue"}, "spend")
+    links = {name: link_to_rows(filters, name, currency, **more) for name in set(lists.values())}
+    return {name: links[wanted] for name, wanted in lists.items()}
 
 
 @rows.get("/")

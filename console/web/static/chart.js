@@ -118,6 +118,12 @@
     };
   };
 
+  // The place has its height from the page, whatever is drawn in it: the plot takes what the legend leaves.
+  const fit = (place, plot) => {
+    const height = Math.max(180, place.clientHeight - place.querySelector(".u-legend").offsetHeight);
+    if (plot.width !== place.clientWidth || plot.height !== height) plot.setSize({ width: place.clientWidth, height });
+  };
+
   const draw = (place) => {
     drawn.get(place)?.destroy();
     const data = JSON.parse(place.dataset.chart);
@@ -130,12 +136,13 @@
       if (number) row.classList.add(data.series[number - 1].kind, `chart-${data.series[number - 1].colour}`);
     });
     drawn.set(place, plot);
+    fit(place, plot);
   };
 
-  const width = new ResizeObserver((entries) => {
+  const size = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       const plot = drawn.get(target);
-      if (plot && plot.width !== target.clientWidth) plot.setSize({ width: target.clientWidth, height: plot.height });
+      if (plot) fit(target, plot);
     }
   });
 
@@ -144,12 +151,12 @@
       if (place.isConnected) continue;
       drawn.get(place).destroy();
       drawn.delete(place);
-      width.unobserve(place);
+      size.unobserve(place);
     }
     for (const place of document.querySelectorAll("[data-chart]")) {
       if (drawn.has(place)) continue;
       draw(place);
-      width.observe(place);
+      size.observe(place);
     }
   };
 

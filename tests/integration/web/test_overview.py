@@ -16,7 +16,7 @@ from tests.integration.web.business import WORKSPACE
 from tests.integration.web.site import PASSWORD
 from tests.integration.web.test_pages import log_in
 
-TILE = re.compile(r'class="tile-label">([^<]*)</p>\s*<p class="tile-figure">(?:<a [^>]*>)?([^<]*)')
+TILE = re.compile(r'class="tile-label">([^<]*)</p>\s*<p class="tile-figure(?: long)?">(?:<a [^>]*>)?([^<]*)')
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_a_filter_takes_effect_at_once_and_stays_in_the_address(business, visito
     before = page.locator(".asked").inner_text()
     page.get_by_label("Belongs to").select_option("first")
     page.wait_for_url("**click=first**")
-    page.get_by_label("From").fill((today(business) - timedelta(days=5)).isoformat())
+    page.get_by_label("From", exact=True).fill((today(business) - timedelta(days=5)).isoformat())
     page.wait_for_url(f"**since={today(business) - timedelta(days=5)}**")
     page.wait_for_function("text => document.querySelector('.asked').textContent !== text", arg=before)
     page.locator(".chart canvas").first.wait_for()
