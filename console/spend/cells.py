@@ -9,6 +9,11 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
+#: A longer cell is no number and no date.
+_LONGEST = 100
+#: Of a count; more fit into no column.
+_MOST_DIGITS = 15
+
 _SPACES = re.compile(r"[\s\u00a0\u202f'’]")
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*|[.,][0-9]+")
 _SLASHED = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})")
@@ -54,9 +59,10 @@ def read_count(text: str) -> int | None:
     if not bare or bare in ("-", "–", "—"):
         return None
     bare = re.sub(r"[.,]0{1,2}$", "", bare) if not re.search(r"[.,][0-9]{3}$", bare) else bare
-    if not re.fullmatch(r"[0-9]{1,3}(?:[.,][0-9]{3})+|[0-9]{1,15}", bare):
+    digits = re.sub("[.,]", "", bare)
+    if not re.fullmatch(r"[0-9]{1,3}(?:[.,][0-9]{3})+|[0-9]+", bare) or len(digits) > _MOST_DIGITS:
         raise CellError("number_invalid")
-    return int(re.sub("[.,]", "", bare))
+    return int(digits)
 
 
 def date_order(texts: Iterable[str]) -> str | None:
@@ -74,6 +80,8 @@ def date_order(texts: Iterable[str]) -> str | None:
 def read_date(text: str, order: str | None) -> date:
     """A day. Raises CellError: `date_invalid`, `date_ambiguous`."""
     text = text.strip()
+    if len(text) > _LONGEST:
+        raise CellError("date_invalid")
     if match := _DOTTED.fullmatch(text):
         return _day(match[3], match[2], match[1])
     if match := _SLASHED.fullmatch(text):
@@ -106,7 +114,10 @@ def _mark_of(text: str) -> str | None:
 
 
 def _bare(text: str) -> str:
-    """Without spaces, apostrophes and a currency's sign or code around it."""
+    """Without spaces, apostrophes and a currency's sign or code around it; `?` for what is too long to be a number."""
+    # Somebody else's file: what ends in `+$` takes time by the square of a cell's length.
+    if len(text) > _LONGEST:
+        return "?"
     return re.sub(r"^[^\d.,\-]+|[^\d.,]+$", "", _SPACES.sub("", text))
 
 

@@ -14,6 +14,8 @@ from console.spend.headers import Columns, recognise
 from shared.domain.sentences import sentence
 
 LARGEST_BYTES = 50 * 1024 * 1024
+#: Ads Manager has some hundred columns; further right nothing is looked for.
+_MOST_COLUMNS = 500
 _COUNTS = ("impressions", "reach", "clicks", "link_clicks", "conversations_started")
 _ID = re.compile(r"(?:[a-z]{1,3}:)?([0-9]{3,32})")
 
@@ -129,7 +131,7 @@ def _id(text: str) -> str:
 def _heading(table: Sequence[list[str]]) -> tuple[int, Columns]:
     """Where the heading stands: some exports have lines about the report before it."""
     for number, cells in enumerate(table[:20]):
-        columns = recognise(cells)
+        columns = recognise(cells[:_MOST_COLUMNS])
         if "spend" in columns.places and columns.places.keys() & {"day", "starts"}:
             return number, columns
     raise InvalidError(

@@ -25,6 +25,8 @@ from console.web.security import LARGEST_FILE, takes_file
 
 spend = Blueprint("spend", __name__, url_prefix="/w/<int:workspace_id>/accounts/<int:account_id>/spend")
 _SHOWN = 200
+#: A thread of the console works on one file meanwhile; the command takes any number.
+_MOST_LINES = 50_000
 _LEVELS = ("account", "campaign", "ad")
 
 
@@ -118,6 +120,8 @@ def _read(content: bytes) -> SpendFile:
         "decimal": request.form.get("decimal") if request.form.get("decimal") in (".", ",") else None,
         "dates": request.form.get("dates") if request.form.get("dates") in ("dmy", "mdy") else None,
     }
+    if max(content.count(end) for end in (b"\n", b"\r")) > _MOST_LINES:
+        raise InvalidError(N_("The file has more than 50,000 lines. Split it by month, or use: ctwa spend import"))
     return read_file(content, **marks)
 
 

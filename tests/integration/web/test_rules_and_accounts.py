@@ -108,6 +108,8 @@ def test_spend_is_looked_at_then_kept_and_what_cannot_be_used_comes_back(site):
     assert [row["action"] for row in written] == ["spend.import", "spend.add"]
     for lost in ("", "no base64!", b64encode(compress(bytes(6 * 1024 * 1024))).decode()):
         assert "lost on the way" in said(operator, operator.post(f"{path}store", {"kept": lost}))[0]
+    many = {"kept": b64encode(compress(b"\n" * 50_001)).decode()}
+    assert "50,000 lines" in said(operator, operator.post(f"{path}store", many))[0]
     large = operator.client.post(
         f"{path}look", data=bytes(7 * 1024 * 1024), content_type="multipart/form-data; boundary=x",
         headers={"Sec-Fetch-Site": "same-origin"}, base_url=CONSOLE_URL,

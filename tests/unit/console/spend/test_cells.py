@@ -51,11 +51,19 @@ def test_any_text_is_read_or_refused(text):
 @pytest.mark.parametrize(
     ("text", "code"),
     [("1.234", "number_ambiguous"), ("12,345", "number_ambiguous"), ("-3.00", "number_negative"),
-     ("abc", "number_invalid"), ("", "number_invalid"), ("NaN", "number_invalid")],
+     ("abc", "number_invalid"), ("", "number_invalid"), ("NaN", "number_invalid"),
+     # In the time of a long cell, not of its square: this one would stand still for minutes.
+     ("1" + "a" * 130_000 + "1", "number_invalid")],
 )  # fmt: skip
 def test_an_amount_that_says_nothing_sure_is_refused(text, code):
     with pytest.raises(CellError, match=code):
         read_money(text, None)
+
+
+@pytest.mark.parametrize("text", ["1" + ".000" * 5, "1" * 16, "1" + ".000" * 2000, "1" + "a" * 130_000 + "1"])
+def test_a_count_that_fits_into_no_column_is_refused(text):
+    with pytest.raises(CellError, match="number_invalid"):
+        read_count(text)
 
 
 def test_other_cells_of_the_column_decide():
