@@ -6,6 +6,7 @@ read was counted then (`shared/db/webhook_counts.py`); what waits is counted fro
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -43,7 +44,11 @@ class ChannelTraffic:
     flags: Mapping[str, int] = field(default_factory=dict)
 
 
+#: So far back webhooks that wait are looked for.
+_RECENT = timedelta(days=3)
+
 # Each condition of those that wait is one partial index's, word for word: anything looser reads every webhook there is.
+# How far back is a value: planning for each of forty days would cost more than reading does.
 _EVER = """
 with waiting as (
     select w.source_id, w.received_at, w.headers
@@ -51,23 +56,29 @@ with waiting as (
     cross join lateral (
         select source_id, received_at, headers from webhooks
         where source = 'channel' and source_id = c.id and state = 'new' and crashes = 0
-          and received_at > now() - interval '3 days'
+          and received_at > %(recent)s
         order by received_at desc limit 10000
     ) w
     union all
     select source_id, received_at, headers from webhooks
     where state = 'new' and crashes > 0 and source = 'channel' and source_id = any(%(ids)s)
-      and received_at > now() - interval '3 days'
+      and received_at > %(recent)s
     union all
     select source_id, received_at, headers from webhooks
-    where state = 'claimed' and source = 'channel' and source_id = any(%(ids)s)
+    where state = 'claimed' and source = 'channel' and source_id = any(%(ids)s) and received_at > %(recent)s
 )
 select c.id as channel_id, w.webhooks,
        coalesce(
            extract(epoch from now() - greatest(w.last_at,
                (select max(k.last_at) from webhook_counts k where k.channel_id = c.id)))::float8,
-           (select extract(epoch from now() - m.received_at)::float8 from messages m
-            where m.channel_id = c.id and m.direction = 'in' order by m.received_at desc limit 1)) as seconds_ago,
+           extract(epoch from now() - greatest(
+               (select m.received_at from messages m
+                where m.channel_id = c.id and m.direction = 'in' and m.class <> 'organic'
+                order by m.received_at desc limit 1),
+               (select m.received_at from messages m
+                where m.channel_id = c.id and m.direction = 'in' and m.class = 'organic'
+                order by least(coalesce(m.sent_at, m.received_at), m.received_at) desc limit 1)))::float8
+       ) as seconds_ago,
        -- In order, since for a mere `exists` the planner reads a whole table to find that a silent channel has none.
        (select 1 from messages m where m.channel_id = c.id order by m.message_id limit 1) is not null as had_messages,
        (select 1 from touchpoints t where t.channel_id = c.id order by t.occurred_at limit 1) is not null as had_ads
@@ -87,12 +98,21 @@ where channel_id = any(%(ids)s) and hour >= date_trunc('hour', now() - interval 
 group by 1, 2, 3 having sum(count) > 0 order by 1, 2, 3
 """
 
+# Each half has an index; by the time of arrival alone, the messages of all channels would be read.
 _CLASSES = """
 select m.channel_id, m.class, count(*), count(*) filter (where m.class = 'organic' and m.kind = 'unknown')
 from unnest(%(ids)s::bigint[]) c (id)
 cross join lateral (
-    select channel_id, class, kind from messages
-    where channel_id = c.id and direction = 'in' and received_at > now() - interval '7 days'
+    select * from (
+        (select channel_id, class, kind, received_at from messages
+         where channel_id = c.id and direction = 'in' and class = 'organic'
+           and least(coalesce(sent_at, received_at), received_at) > now() - interval '7 days'
+         order by least(coalesce(sent_at, received_at), received_at) desc limit 10000)
+        union all
+        (select channel_id, class, kind, received_at from messages
+         where channel_id = c.id and direction = 'in' and class <> 'organic' and received_at > now() - interval '7 days'
+         order by received_at desc limit 10000)
+    ) halves
     order by received_at desc limit 10000
 ) m
 group by 1, 2 order by 1, 2
@@ -112,7 +132,7 @@ cross join lateral unnest(t.flags) f (flag) group by 1, 2 order by 1, 2
 
 def channel_traffic(conn: psycopg.Connection[Any], ids: Sequence[int]) -> dict[int, ChannelTraffic]:
     """The traffic of each of these channels, by the channel's id. Ages are by Postgres's clock."""
-    asked = {"ids": list(ids), "ours": RECONCILED}
+    asked = {"ids": list(ids), "ours": RECONCILED, "recent": datetime.now(UTC) - _RECENT}
     with conn.cursor(row_factory=class_row(ChannelTraffic)) as cursor:
         ever = {row.channel_id: row for row in cursor.execute(_EVER, asked).fetchall()}
     with conn.cursor(row_factory=dict_row) as cursor:
