@@ -10,8 +10,9 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from shared.db.facts import FACTS
 from shared.db.roi import Question
-from shared.db.rollups import FACTS, day_parameters
+from shared.db.rollups import day_parameters
 
 #: The first stretch of time that is looked through; each further one is this many times as long, until a page is full.
 _FIRST_STRETCH = timedelta(hours=6)

@@ -1,8 +1,9 @@
 """The `roi_daily` table: conversations and conversions by day, ad and event, added up ahead of their readers.
 
-What touches a day notes it in `roi_changes`, by triggers, in its own transaction. New rows are added to their days; a
-day that something else touched is added up again whole. Readers take clean days from the table and add touched ones up
-afresh, with the same statement, so that a figure is always what the rows say.
+What touches a day notes it in `roi_changes`, by triggers, in its own transaction. New rows are added to their days, and
+of a conversion that changed the difference; a day that something else touched is added up again whole. Readers take
+clean days from the table and add touched ones up afresh, with the same statement, so that a figure is always what the
+rows say.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,167 +13,39 @@ from typing import Any
 
 import psycopg
 
+from shared.db.facts import BY_DAY, CHANGES, FACTS, FIRST_TOUCH
+
 _LOCK = 7_226_292_003
-
-#: When a message was written, as `shared.domain.attribution.message_time` says.
-_WRITTEN = "least(coalesce({m}.sent_at, {m}.received_at), {m}.received_at)"
-
-#: The contact and everybody who is the same person; `who` is any of them.
-_SAME_PERSON = """
-    select g.id from contacts g where g.id = (select coalesce(merged_into, id) from contacts where id = {who})
-    union all
-    select g.id from contacts g where g.merged_into = (select coalesce(merged_into, id) from contacts where id = {who})
-"""
-
-_FIRST_TOUCH = f"""
-    select f.touchpoint_id, t.occurred_at from first_touches f join touchpoints t on t.id = f.touchpoint_id
-    where f.contact_id in ({_SAME_PERSON.format(who="{contact}")})
-    order by t.occurred_at, t.id limit 1
-"""
-
-#: What a conversion is worth is what `shared.domain.revenue` says: its last amendment, else its value; a refund of no
-#: amount gives everything back, and no more than everything can be given back.
-_WORTH = """
-worth as not materialized (
-    select c.id, c.contact_id, c.touchpoint_id, c.occurred_at, coalesce(c.channel_id, 0) as channel_id,
-           case when c.source = 'meta_automatic' then 'meta:' else '' end || c.event_name as event_name,
-           coalesce(c.currency, a.currency, '') as currency, c.is_test, c.cost, coalesce(a.value, c.value, 0) as gross,
-           case when r.everything then coalesce(a.value, c.value, 0)
-                else least(coalesce(a.value, c.value, 0), coalesce(r.amount, 0)) end as refunds
-    from conversions c
-    left join lateral (
-        select x.value, x.currency from conversion_changes x
-        where x.conversion_id = c.id and x.kind in ('value', 'amendment') and x.value is not null
-          and (c.currency is null or x.currency = c.currency)
-        order by x.occurred_at desc, x.id desc limit 1
-    ) a on true
-    left join lateral (
-        select bool_or(x.value is null) as everything,
-               sum(x.value) filter (where x.currency = coalesce(c.currency, a.currency)) as amount
-        from conversion_changes x where x.conversion_id = c.id and x.kind in ('refund', 'cancellation')
-    ) r on true
-    where c.workspace = %(workspace)s
-)"""
-
-#: One row of `facts` for each thing that counts somewhere from `since` to `until`, with the moment it counts at and
-#: whose it is.
-FACTS = f"""
-with {_WORTH}, clicks as not materialized (
-    select t.id, t.contact_id, t.channel_id, t.ad_id, t.class, t.source_app, t.occurred_at, t.is_test
-    from touchpoints t
-    where t.channel_id in (select id from channels where workspace = %(workspace)s)
-      and t.occurred_at >= %(since)s and t.occurred_at < %(until)s
-), facts as (
-    select t.occurred_at as moment, 'click' as basis, 'last' as model, t.channel_id, t.ad_id, t.class,
-           t.source_app as placement, 'conversation' as event_name, '' as currency, t.is_test, 0 as gross,
-           0 as refunds, null::numeric as cost, t.contact_id, t.id as touchpoint_id, null::uuid as conversion_id
-    from clicks t
-  union all
-    select {_WRITTEN.format(m="m")}, 'click', 'last', m.channel_id, null, 'organic', null, 'conversation', '',
-           m.is_test, 0, 0, null, m.contact_id, null, null
-    from messages m
-    where m.channel_id in (select id from channels where workspace = %(workspace)s) and m.direction = 'in'
-      and {_WRITTEN.format(m="m")} >= %(since)s and {_WRITTEN.format(m="m")} < %(until)s and m.class = 'organic'
-      and not exists (select from messages e where e.contact_id = m.contact_id and e.direction = 'in'
-                      and ({_WRITTEN.format(m="e")}, e.id) < ({_WRITTEN.format(m="m")}, m.id))
-  union all
-    select c.occurred_at, 'conversion', 'last', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
-           c.is_test, c.gross, c.refunds, c.cost, c.contact_id, t.id, c.id
-    from worth c left join touchpoints t on t.id = c.touchpoint_id
-    where c.occurred_at >= %(since)s and c.occurred_at < %(until)s
-  union all
-    select c.occurred_at, 'conversion', 'first', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name,
-           c.currency, c.is_test, c.gross, c.refunds, c.cost, c.contact_id, t.id, c.id
-    from worth c
-    left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on c.touchpoint_id is not null
-    left join touchpoints t on t.id = coalesce(f.touchpoint_id, c.touchpoint_id)
-    where c.occurred_at >= %(since)s and c.occurred_at < %(until)s
-  union all
-    select t.occurred_at, 'click', 'last', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
-           c.is_test, c.gross, c.refunds, c.cost, c.contact_id, t.id, c.id
-    from clicks t join worth c on c.touchpoint_id = t.id
-  union all
-    select t.occurred_at, 'click', 'first', c.channel_id, t.ad_id, t.class, t.source_app, c.event_name, c.currency,
-           c.is_test, c.gross, c.refunds, c.cost, c.contact_id, t.id, c.id
-    from clicks t
-    cross join lateral ({_SAME_PERSON.format(who="t.contact_id")}) g
-    join worth c on c.contact_id = g.id and c.touchpoint_id is not null
-    left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on true
-    where coalesce(f.touchpoint_id, c.touchpoint_id) = t.id
-  union all
-    -- Without a click there is no click's day: such conversions count on their own, so that totals are whole.
-    select c.occurred_at, 'click', m.model, c.channel_id, null, null, null, c.event_name, c.currency, c.is_test,
-           c.gross, c.refunds, c.cost, c.contact_id, null, c.id
-    from worth c cross join (values ('last'), ('first')) m (model)
-    where c.occurred_at >= %(since)s and c.occurred_at < %(until)s and c.touchpoint_id is null
-)
-"""
-
-#: The same facts of single rows, of these clicks, messages and conversions: so cheap that each new row can be added.
-_NEW_FACTS = f"""
-with {_WORTH}, facts as (
-    select t.occurred_at as moment, 'click' as basis, 'last' as model, t.channel_id, t.ad_id, t.class,
-           t.source_app as placement, 'conversation' as event_name, '' as currency, t.is_test, 0 as gross,
-           0 as refunds, null::numeric as cost
-    from touchpoints t where t.id = any(%(clicks)s)
-  union all
-    select {_WRITTEN.format(m="m")}, 'click', 'last', m.channel_id, null, 'organic', null, 'conversation', '',
-           m.is_test, 0, 0, null
-    from messages m
-    where m.id = any(%(messages)s) and m.direction = 'in' and m.class = 'organic'
-      and not exists (select from messages e where e.contact_id = m.contact_id and e.direction = 'in'
-                      and ({_WRITTEN.format(m="e")}, e.id) < ({_WRITTEN.format(m="m")}, m.id))
-  union all
-    select x.moment, x.basis, x.model, c.channel_id, x.ad_id, x.class, x.placement, c.event_name, c.currency,
-           c.is_test, c.gross, c.refunds, c.cost
-    from worth c
-    left join touchpoints l on l.id = c.touchpoint_id
-    left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on c.touchpoint_id is not null
-    left join touchpoints t on t.id = coalesce(f.touchpoint_id, c.touchpoint_id)
-    cross join lateral (
-        values (c.occurred_at, 'conversion', 'last', l.ad_id, l.class, l.source_app),
-               (c.occurred_at, 'conversion', 'first', t.ad_id, t.class, t.source_app),
-               (coalesce(l.occurred_at, c.occurred_at), 'click', 'last', l.ad_id, l.class, l.source_app),
-               (coalesce(t.occurred_at, c.occurred_at), 'click', 'first', t.ad_id, t.class, t.source_app)
-    ) x (moment, basis, model, ad_id, class, placement)
-    where c.id = any(%(conversions)s)
-)
-"""
-
-_BY_DAY = """
-select %(workspace)s::text as workspace, %(zone)s::text as zone, (moment at time zone %(zone)s)::date as day, basis,
-       model, channel_id, coalesce(ad_id, '') as ad_id, coalesce(class, 'none') as class,
-       coalesce(placement, '') as placement, event_name, currency, is_test, count(*) as events, sum(gross) as gross,
-       sum(refunds) as refunds, coalesce(sum(cost), 0) as cost, count(cost) as costed,
-       coalesce(sum(gross - refunds) filter (where cost is null), 0) as uncosted
-from facts
-group by 3, basis, model, channel_id, coalesce(ad_id, ''), coalesce(class, 'none'), coalesce(placement, ''),
-         event_name, currency, is_test
-"""
+#: How much of a day one statement adds up.
+_HOURS = timedelta(hours=6)
+#: Notes of what can be worked in by itself. A literal part of statements: partial indexes are by these words.
+_SINGLE = "fresh or changed"
 
 #: The facts of whole days of a zone, one row for each combination of what can be asked for.
 DAYS = f"""
 {FACTS}
-{_BY_DAY}
+{BY_DAY.format(facts="(select *, 1 as sign from facts)")}
 """
 
-_ADD_NEW = f"""
+_ADD = """
 insert into roi_daily as d
-{_NEW_FACTS}
-{_BY_DAY}
+{days}
 on conflict (workspace, zone, day, basis, model, channel_id, ad_id, class, placement, event_name, currency, is_test)
 do update set events = d.events + excluded.events, gross = d.gross + excluded.gross,
               refunds = d.refunds + excluded.refunds, cost = d.cost + excluded.cost,
               costed = d.costed + excluded.costed, uncosted = d.uncosted + excluded.uncosted
+returning day, events
 """
+_ADD_DAYS = _ADD.format(days=DAYS)
+_ADD_CHANGES = _ADD.format(days=CHANGES + BY_DAY.format(facts="facts"))
 
 #: The moments that changes touch: their own, and those of the clicks that their conversion counts for.
 _MOMENTS = f"""
 select m.moment from changes n
 left join conversions c on c.id = n.conversion_id
 left join lateral (select t.occurred_at from touchpoints t where t.id in (c.touchpoint_id, n.touchpoint_id)) t on true
-left join lateral ({_FIRST_TOUCH.format(contact="c.contact_id")}) f on true
-cross join lateral (values (n.moment), (t.occurred_at), (f.occurred_at)) m (moment)
+left join lateral ({FIRST_TOUCH.format(contact="c.contact_id")}) f on true
+cross join lateral (values (n.moment), (c.occurred_at), (t.occurred_at), (f.occurred_at)) m (moment)
 """
 # A message notes the hour only, and an hour can lie in two days where a zone is off by half an hour.
 _DAYS_TOUCHED = f"""
@@ -223,6 +96,8 @@ def add_zone(conn: psycopg.Connection[Any], workspace: str, zone: str) -> None:
     if conn.execute(
         "insert into roi_zones (workspace, zone) values (%s, %s) on conflict do nothing", [workspace, zone]
     ).rowcount:
+        # Where nothing is counted yet, there is nothing that a change could make a difference to.
+        conn.execute("update roi_changes set changed = false where workspace = %s and changed", [workspace])
         conn.execute(
             """
             insert into roi_changes (workspace, moment)
@@ -240,21 +115,21 @@ def add_zone(conn: psycopg.Connection[Any], workspace: str, zone: str) -> None:
 
 
 def refresh(
-    conn: psycopg.Connection[Any], *, again: bool = True, most_new: int = 5000, most_changes: int = 5000
+    conn: psycopg.Connection[Any], *, again: bool = True, most_single: int = 5000, most_changes: int = 5000
 ) -> Refreshed:
-    """One step: adds what is new of one workspace to its days, in all its zones, and adds up `again` the days that its
-    newest other changes touched. `more` leaves those out where `again` does.
+    """One step for one workspace, in all its zones: works in single rows, which are new or changed by themselves, and
+    adds up `again` the days that its newest other changes touched. `more` leaves those out where `again` does.
 
     Has to come first in its transaction, which the caller commits. It sees rows and notes as of one moment: what is
     being written meanwhile notes its change when it commits, and is seen by the next step.
     """
     conn.execute("set transaction isolation level repeatable read")
-    # Two at once would count what is new twice.
+    # Two at once would count the same twice.
     if conn.execute("select pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
         return Refreshed(0, False)
     row = conn.execute(
-        "(select workspace from roi_changes where fresh order by id limit 1) union all"
-        " (select workspace from roi_changes where not fresh and %s order by id limit 1) limit 1",
+        f"(select workspace from roi_changes where {_SINGLE} order by id limit 1) union all"
+        f" (select workspace from roi_changes where not ({_SINGLE}) and %s order by id limit 1) limit 1",
         [again],
     ).fetchone()
     if row is None:
@@ -264,15 +139,15 @@ def refresh(
         zone for (zone,) in conn.execute("select zone from roi_zones where workspace = %s", [workspace]).fetchall()
     ]
     days = 0
-    # Days are added up whole from rows, also from new ones: these must all have been added, or would count twice.
-    if _add_new(conn, workspace, zones, most_new) and again:
+    # Days are added up whole from rows, also from single ones: all of these must have been worked in, or count twice.
+    if _add_single(conn, workspace, zones, most_single) and again:
         days = _add_touched(conn, workspace, zones, most_changes)
     conn.execute(
         "update roi_zones set refreshed_at = now() where workspace = %(it)s"
         " and not exists (select from roi_changes where workspace = %(it)s)",
         {"it": workspace},
     )
-    more = conn.execute("select exists (select from roi_changes where fresh or %s)", [again]).fetchone() == (True,)
+    more = conn.execute(f"select exists (select from roi_changes where {_SINGLE} or %s)", [again]).fetchone() == (True,)
     return Refreshed(days, more)
 
 
@@ -285,24 +160,50 @@ def refresh_all(conn: psycopg.Connection[Any]) -> None:
             more = refresh(conn).more
 
 
-def _add_new(conn: psycopg.Connection[Any], workspace: str, zones: Sequence[str], most: int) -> bool:
-    """Adds new rows to their days, the oldest first; whether these were all."""
+def _add_single(conn: psycopg.Connection[Any], workspace: str, zones: Sequence[str], most: int) -> bool:
+    """Adds what is new, and the difference that changed conversions make, to their days; the oldest notes first.
+    Whether these were all."""
+    # Of whom another change is noted as well, it isn't known any more on which days they counted.
+    conn.execute(
+        """
+        update roi_changes n set changed = false where n.workspace = %s and n.changed
+          and exists (select from roi_changes o
+                      where o.conversion_id = n.conversion_id and not o.fresh and not o.changed)
+        """,
+        [workspace],
+    )
     notes = conn.execute(
-        "select id, conversion_id, touchpoint_id, message_id from roi_changes where workspace = %s and fresh"
-        " order by id limit %s",
+        "select id, fresh, conversion_id, touchpoint_id, message_id from roi_changes"
+        f" where workspace = %s and ({_SINGLE}) order by id limit %s",
         [workspace, most + 1],
     ).fetchall()
     taken = notes[:most]
+    fresh = [note for note in taken if note[1]]
+    new = {note[2] for note in fresh if note[2] is not None}
+    # A new one that changed since counts as it is now, and never counted otherwise.
+    changed = {note[2] for note in taken if not note[1]} - new
+    conversions = [*new, *changed]
+    undone = conn.execute(
+        "select id, change_id from roi_changes where changed and conversion_id = any(%s)", [conversions]
+    ).fetchall()
     values = {
         "workspace": workspace,
-        "conversions": [note[1] for note in taken if note[1] is not None],
-        "clicks": [note[2] for note in taken if note[2] is not None],
-        "messages": [note[3] for note in taken if note[3] is not None],
+        "conversions": conversions,
+        "changed": list(changed),
+        "unknown": [change_id for _, change_id in undone if change_id is not None],
+        "clicks": [note[3] for note in fresh if note[2] is None and note[3] is not None],
+        "messages": [note[4] for note in fresh if note[4] is not None],
     }
-    if taken:
-        for zone in zones:
-            conn.execute(_ADD_NEW, values | {"zone": zone})
-        conn.execute("delete from roi_changes where id = any(%s)", [[note[0] for note in taken]])
+    for zone in zones if taken else ():
+        found = conn.execute(_ADD_CHANGES, values | {"zone": zone}).fetchall()
+        emptied = {day for day, events in found if events == 0}
+        if emptied:
+            conn.execute(
+                "delete from roi_daily where workspace = %s and zone = %s and day = any(%s) and events = 0",
+                [workspace, zone, list(emptied)],
+            )
+    done = [note[0] for note in taken] + [note_id for note_id, _ in undone]
+    conn.execute("delete from roi_changes where id = any(%s)", [done])
     return len(notes) <= most
 
 
@@ -311,7 +212,7 @@ def _add_touched(conn: psycopg.Connection[Any], workspace: str, zones: Sequence[
     ids = _newest_changes(conn, workspace, most)
     if not ids:
         return 0
-    # Cut off after the usual ten seconds, a day with much in it would be begun again and again.
+    # Cut off after the usual ten seconds, hours with very much in them would be begun again and again.
     conn.execute("set local statement_timeout = '100s'")
     days = 0
     for zone in zones:
@@ -327,8 +228,8 @@ def _newest_changes(conn: psycopg.Connection[Any], workspace: str, most: int) ->
     rows = conn.execute(
         """
         select id from roi_changes
-        where workspace = %(it)s and not fresh
-          and moment > (select max(moment) from roi_changes where workspace = %(it)s and not fresh)
+        where workspace = %(it)s and not fresh and not changed
+          and moment > (select max(moment) from roi_changes where workspace = %(it)s and not fresh and not changed)
                        - interval '36 hours'
         order by moment desc limit %(most)s
         """,
@@ -350,7 +251,12 @@ def _add_up(conn: psycopg.Connection[Any], workspace: str, zone: str, days: Sequ
         "delete from roi_daily where workspace = %s and zone = %s and day = any(%s)", [workspace, zone, list(days)]
     )
     for span in spans(days):
-        conn.execute(f"insert into roi_daily {DAYS}", day_parameters(conn, workspace, zone, span))
+        values = day_parameters(conn, workspace, zone, span)
+        while values["since"] < values["until"]:
+            # Some hours a statement, so that none runs into its timeout, however much a day holds.
+            until = min(values["since"] + _HOURS, values["until"])
+            conn.execute(_ADD_DAYS, values | {"until": until})
+            values["since"] = until
 
 
 def spans(days: Iterable[date]) -> Iterator[Span]:

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from shared.db import rollups
 from shared.db.rollups import DAYS, Span, add_zone, day_parameters, refresh, refresh_all, spans, touched_days
+from tests.bench.plans import watched
 from tests.integration.db.makers import one
 from tests.integration.db.roi_rows import FIRST, KEY, SUMS, WHOLE, ZONES, Rows, by_hand
 
@@ -26,7 +27,7 @@ def add_new(conn):
     more = True
     while more:
         conn.commit()
-        more = refresh(conn, again=False, most_new=7).more
+        more = refresh(conn, again=False, most_single=7).more
     conn.commit()
 
 
@@ -138,3 +139,44 @@ def test_what_is_written_between_the_steps_of_a_refresh_counts_once(conn, databa
     monkeypatch.undo()
     refresh_all(conn)
     assert added_up(conn, "select * from roi_daily") == by_hand(conn, "UTC")
+
+
+def test_a_changed_conversion_is_worked_in_without_adding_its_day_up_again(conn, monkeypatch):
+    add_zone(conn, "default", "UTC")
+    rows = Rows(conn, 7)
+    rows.happen(60)
+    refresh_all(conn)
+    monkeypatch.setattr(rollups, "_add_up", lambda *_: pytest.fail("a day was read again"))
+    for _ in range(4):
+        for step in (rows.change, rows.change, rows.reattribute, rows.change):
+            step()
+        conn.execute("update conversions set value = value + 1, cost = 3 where id = (select min(id::text)::uuid from"
+                     " conversions where value is not null)")  # fmt: skip
+        conn.execute("update conversion_changes set detail = '{}'")
+        refresh_all(conn)
+        assert touched_days(conn, "default", "UTC", WHOLE) == []
+        assert added_up(conn, "select * from roi_daily") == by_hand(conn, "UTC")
+
+
+def test_what_a_changed_conversion_costs_does_not_grow_with_its_day(conn):
+    add_zone(conn, "default", "UTC")
+    contact = one(conn, "insert into contacts (workspace) values ('default') returning id")
+    conn.execute(
+        "insert into conversions (id, workspace, contact_id, event_name, occurred_at, value, currency, source,"
+        " attribution, business_key) select md5('c' || n)::uuid, 'default', %s, 'Purchase', '2026-11-01 17:20Z', 5,"
+        " 'BRL', 'api', 'x', n from generate_series(1, 2000) n",
+        [contact],
+    )
+    refresh_all(conn)
+    for table in ("conversions", "conversion_changes", "roi_daily", "roi_changes"):
+        conn.execute(f"analyze {table}")
+    conn.execute(
+        "insert into conversion_changes (id, conversion_id, kind, value, currency, occurred_at, source, business_key)"
+        " values (gen_random_uuid(), md5('c1')::uuid, 'refund', 2, 'BRL', now(), 'api', 'r')"
+    )
+    with watched(conn) as plans:
+        conn.commit()
+        refresh(conn)
+        conn.commit()
+    assert one(conn, "select sum(refunds) from roi_daily where basis = 'conversion' and model = 'last'") == 2
+    assert 10 < plans.blocks < 500
