@@ -30,11 +30,11 @@ from shared.db.workspaces import all_workspaces
 from shared.domain.alerts import KINDS, effective, in_words, next_step
 from shared.domain.reasons import explain
 from shared.ids import uuid7
+from shared.mailbox import is_mailbox
 from shared.outbound import RefusedURLError, check_url
 from shared.signing import is_secret, new_secret
 
 _NAME = re.compile(r"\w[\w .@+-]{0,63}")
-_MAILBOX = re.compile(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9.-]{1,190}")
 
 
 def described(alert: Alert) -> dict[str, Any]:
@@ -229,7 +229,7 @@ def route_named(conn: psycopg.Connection[Any], name: str) -> Route:
 def _checked_address(kind: str, address: str, *, allow_private: bool) -> str:
     """What of an address anybody may read. Raises InvalidError for one that can't be used."""
     if kind == "email":
-        if not _MAILBOX.fullmatch(address):
+        if not is_mailbox(address):
             raise InvalidError("The address must be like ops@example.com; one route for each.")
         mailbox, _, domain = address.partition("@")
         return f"{mailbox[0]}…@{domain}"

@@ -9,6 +9,8 @@ from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from shared.mailbox import is_mailbox
+
 #: For each step of the conversation.
 STEP_SECONDS = 8
 
@@ -17,10 +19,12 @@ def send_mail(smtp_url: str, *, sender: str, to: str, subject: str, text: str, m
     """Sends one message; a reason code why it was not taken, None if it was."""
     if not smtp_url or not sender:
         return "smtp_not_set"
+    if not is_mailbox(to):
+        return "smtp_refused"
     message = EmailMessage()
     message["From"] = sender
     message["To"] = to
-    message["Subject"] = subject
+    message["Subject"] = _one_line(subject)
     message["Date"] = formatdate()
     message["Message-ID"] = f"<{message_id}@{parseaddr(sender)[1].partition('@')[2] or 'localhost'}>"
     message["Auto-Submitted"] = "auto-generated"
@@ -39,6 +43,13 @@ def send_mail(smtp_url: str, *, sender: str, to: str, subject: str, text: str, m
     except (OSError, smtplib.SMTPException):
         return "smtp_failed"
     return None
+
+
+def _one_line(subject: str) -> str:
+    """A subject may hold a name that somebody chose. An encoded word in it (RFC 2047) would be decoded by the header's
+    own parser, and Python before 3.11.10 writes the line ends in it as they are: headers and a text of their choice.
+    """
+    return " ".join(subject.split()).replace("=?", "= ?")
 
 
 def _connected(smtp_url: str) -> smtplib.SMTP:

@@ -1,6 +1,5 @@
 """People and their roles: who may be what, without ever leaving a workspace to nobody."""
 
-import re
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -13,14 +12,13 @@ from console.team.roles import Person, Role
 from console.team.words import N_
 from shared.db import audit, memberships, user_sessions, users
 from shared.db.users import User
-
-_EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,189}")
+from shared.mailbox import is_mailbox
 
 
 def check_email(text: str) -> str:
     """The address as it is stored. Raises InvalidError."""
     email = normal_email(text)
-    if not _EMAIL.fullmatch(email):
+    if not is_mailbox(email):
         raise InvalidError(N_("This is no e-mail address."))
     return email
 

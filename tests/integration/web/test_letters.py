@@ -35,6 +35,11 @@ def test_an_invitation_goes_by_mail_and_a_mail_that_is_refused_shows_the_link(si
     [mail] = mails.mails
     assert (mail["To"], mail["Subject"]) == ("new@example.com", "Invitation to default")
     assert "To the workspace default" in site.browser().get(link_in(mail)).text
+    site.execute("update workspaces set title = 'x =?utf-8?q?y=0d=0aReply-To:_a=40b.c=0d=0a=0d=0abody?='")
+    owner.post(path, {"email": "other@example.com", "role": "viewer"})
+    assert (mails.mails[1]["Subject"], mails.mails[1]["Reply-To"]) == (
+        "Invitation to x = ?utf-8?q?y=0d=0aReply-To:_a=40b.c=0d=0a=0d=0abody?=", None,
+    )  # fmt: skip
     mails.answers[b"RCPT"] = b"550 no such mailbox"
     refused = owner.post(path, {"email": "wrong@example.com", "role": "viewer"})
     assert "The mail server refuses the sender or the recipient." in refused.text
