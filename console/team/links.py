@@ -102,7 +102,10 @@ def accept_as(conn: psycopg.Connection[Any], token: str, *, user_id: int, email:
 
 def _join(conn: psycopg.Connection[Any], link: OneTimeLink, user_id: int) -> None:
     if link.workspace is not None:
-        memberships.set_role(conn, user_id, link.workspace, str(link.role))
+        # A member is made more by an invitation, never less: that takes another owner, so that one is left.
+        mine = memberships.memberships_of(conn, user_id)
+        if not any(one.workspace == link.workspace and Role(one.role).covers(Role(str(link.role))) for one in mine):
+            memberships.set_role(conn, user_id, link.workspace, str(link.role))
     one_time_links.use_link(conn, link.id)
     action = "first owner created" if link.kind == "first_owner" else "invitation accepted"
     detail = {"role": link.role or Role.OWNER, "invited_by": link.created_by}

@@ -10,7 +10,7 @@ from console.team.login import normal_email
 from console.team.passwords import check_password, hash_password, is_password
 from console.team.roles import Person, Role
 from console.team.words import N_
-from shared.db import audit, memberships, user_sessions, users
+from shared.db import audit, memberships, one_time_links, user_sessions, users
 from shared.db.users import User
 from shared.mailbox import is_mailbox
 
@@ -48,7 +48,7 @@ def create_user(
 
 
 def change_role(conn: psycopg.Connection[Any], *, user_id: int, workspace: str, role: Role, actor: str) -> None:
-    """Gives a member another role and ends their sessions, so that they log in anew.
+    """Gives a member another role and ends their sessions, so that they log in anew; open invitations of theirs, too.
 
     Raises NotFoundError, and ConflictError for the last owner.
     """
@@ -56,6 +56,7 @@ def change_role(conn: psycopg.Connection[Any], *, user_id: int, workspace: str, 
     if role is not Role.OWNER:
         _keep_an_owner(conn, user, workspace)
     memberships.set_role(conn, user_id, workspace, role)
+    one_time_links.revoke_invitations_of(conn, user_id, workspace=workspace)
     user_sessions.end_sessions(conn, user_id)
     _record(conn, actor, "role changed", user_id, workspace, role=role)
 
@@ -82,10 +83,14 @@ def grant(conn: psycopg.Connection[Any], *, user_id: int, workspace: str | None,
 
 
 def remove(conn: psycopg.Connection[Any], *, user_id: int, workspace: str, actor: str) -> None:
-    """Takes a member out of the workspace and ends their sessions. Raises ConflictError for the last owner."""
+    """Takes a member out of the workspace, and ends their sessions and open invitations of theirs.
+
+    Raises ConflictError for the last owner.
+    """
     user = _member(conn, user_id, workspace)
     _keep_an_owner(conn, user, workspace)
     memberships.remove_member(conn, user_id, workspace)
+    one_time_links.revoke_invitations_of(conn, user_id, workspace=workspace)
     user_sessions.end_sessions(conn, user_id)
     _record(conn, actor, "member removed", user_id, workspace)
 
@@ -100,6 +105,7 @@ def set_disabled(conn: psycopg.Connection[Any], *, user_id: int, disabled: bool,
             if one.role == Role.OWNER and memberships.lock_owners(conn, one.workspace) == {user_id}:
                 raise ConflictError(N_("This is the last owner of a workspace. Make somebody else an owner first."))
     users.set_disabled(conn, user_id, disabled=disabled)
+    one_time_links.revoke_invitations_of(conn, user_id)
     user_sessions.end_sessions(conn, user_id)
     _record(conn, actor, "user disabled" if disabled else "user enabled", user_id, None)
 

@@ -97,3 +97,16 @@ def revoke_invitation(conn: psycopg.Connection[Any], workspace: str, link_id: in
             f" and {_LIVE} returning {_COLUMNS}",
             [link_id, workspace],
         ).fetchone()
+
+
+def revoke_invitations_of(conn: psycopg.Connection[Any], user_id: int, *, workspace: str | None = None) -> None:
+    """Takes back what a person could come in by again: invitations for their address, and those they gave out.
+
+    To one workspace, or without one to all.
+    """
+    conn.execute(
+        f"update one_time_links set revoked_at = now() where kind = 'invitation' and {_LIVE}"
+        " and (%(workspace)s::text is null or workspace = %(workspace)s)"
+        " and (created_by = %(actor)s or email = (select email from users where id = %(user)s))",
+        {"workspace": workspace, "actor": f"user:{user_id}", "user": user_id},
+    )

@@ -105,6 +105,20 @@ def test_nobody_changes_or_shuts_out_themselves_so_an_owner_stays(site):
     assert owner.get(site.path("audit/")).status_code == 200
 
 
+def test_an_invitation_makes_nobody_less_and_goes_with_whoever_gave_it_out(site):
+    owner, second = site.as_role("owner"), site.add_user("second@example.com", role=Role.OWNER, workspace="default")
+    role = "select role from memberships where user_id = %s"
+    invite = {"email": "owner@default.example", "role": "viewer"}
+    link = link_in(owner.post(site.path("team/invitations"), invite, page="/account/"))
+    assert owner.post(link, {"accept": "1"}).status_code == 303
+    assert site.rows(role, site.member("owner")) == [{"role": "owner"}]
+    owner.get(site.path("team/"))
+    backdoor, for_myself = {"email": "mine@example.com", "role": "owner"}, {**invite, "role": "owner"}
+    links = [link_in(owner.post(site.path("team/invitations"), form)) for form in (backdoor, for_myself)]
+    site.as_user(second).post(site.path(f"team/members/{site.member('owner')}/remove"), page="/account/")
+    assert [site.browser().get(one).status_code for one in links] == [404, 404]
+
+
 def test_an_owner_does_not_reach_into_workspaces_that_are_not_theirs(site):
     both = site.member("viewer")
     everywhere = site.add_user("all@example.com")
