@@ -15,7 +15,7 @@ from shared.db.roi import Question
 from shared.db.rollups import day_parameters
 
 #: The first stretch of time that is looked through; each further one is this many times as long, until a page is full.
-_FIRST_STRETCH = timedelta(hours=6)
+_FIRST_STRETCH = timedelta(minutes=10)
 _LONGER = 4
 
 #: The moment at which a row counts, and its own key.

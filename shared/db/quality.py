@@ -5,7 +5,7 @@ Each query reads few rows among many by an index of its own, or a sample of the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -57,6 +57,26 @@ class Stopped:
         return self.messages + self.events + self.reports
 
 
+#: Events of some channels have to be counted from rows: what counts them ahead knows no channels.
+_EVENTS_OF_CHANNELS = f"""
+    select count(*) from deliveries d join conversions c on c.id = d.conversion_id
+    where d.state = 'skipped' and d.reason = 'duplicate' and d.created_at >= %(since)s and d.created_at < %(until)s
+      and {_CONVERSION} and (%(test)s or not d.is_test)
+"""
+
+#: Whole hours were counted ahead; where a zone's days begin within an hour, the rest is counted from rows.
+_EVENTS_OF_ALL = f"""
+    select (select coalesce(sum(n.count), 0) from delivery_counts n
+            where n.workspace = %(workspace)s and n.state = 'skipped' and n.reason = 'duplicate'
+              and n.hour >= %(first_hour)s and n.hour < %(last_hour)s and (%(test)s or not n.is_test))
+         + (select count(*) from deliveries d join conversions c on c.id = d.conversion_id
+            where d.state = 'skipped' and d.reason = 'duplicate' and {_CONVERSION}
+              and (%(test)s or not d.is_test)
+              and (d.created_at >= %(since)s and d.created_at < %(first_hour)s
+                   or d.created_at >= %(last_hour)s and d.created_at < %(until)s))
+"""
+
+
 def duplicates_of(conn: psycopg.Connection[Any], which: Which) -> Stopped:
     """The duplicates that were stopped. Reports have no channel: they are counted with all channels only."""
     with conn.cursor(row_factory=class_row(Stopped)) as cursor:
@@ -67,18 +87,25 @@ def duplicates_of(conn: psycopg.Connection[Any], which: Which) -> Stopped:
                     where w.duplicates > 0 and w.received_at >= %(since)s and w.received_at < %(until)s
                       and ch.workspace = %(workspace)s and (%(test)s or not ch.is_test)
                       and (cardinality(%(channel_ids)s::bigint[]) = 0 or ch.id = any(%(channel_ids)s))) as messages,
-                   (select count(*) from deliveries d join conversions c on c.id = d.conversion_id
-                    where d.state = 'skipped' and d.reason = 'duplicate' and d.created_at >= %(since)s
-                      and d.created_at < %(until)s and {_CONVERSION}) as events,
+                   ({_EVENTS_OF_CHANNELS if which.channel_ids else _EVENTS_OF_ALL})::bigint as events,
                    (select count(*) from submissions s
                     where s.state = 'duplicate' and s.workspace = %(workspace)s and s.created_at >= %(since)s
                       and s.created_at < %(until)s and (%(test)s or not s.is_test)
                       and cardinality(%(channel_ids)s::bigint[]) = 0) as reports
             """.encode(),
-            which.parameters,
+            {
+                **which.parameters,
+                "first_hour": _full_hour(which.since + timedelta(hours=1, microseconds=-1)),
+                "last_hour": _full_hour(which.until),
+            },
         ).fetchone()
     assert found is not None
     return found
+
+
+def _full_hour(moment: datetime) -> datetime:
+    """The full hour of UTC before a moment, or the moment itself."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, kw_only=True)

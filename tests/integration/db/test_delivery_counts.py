@@ -8,6 +8,7 @@ from psycopg.rows import dict_row
 
 from shared.db.delivery_counts import add_up
 from shared.db.delivery_figures import read_delivery_figures
+from shared.db.quality import Which, duplicates_of
 from tests.integration.db.makers import add_channel, add_dataset, add_deliveries, one
 
 ENDED = ("accepted", "rejected", "skipped", "expired")
@@ -16,6 +17,8 @@ TIMES = {
     "rejected": "finished_at", "skipped": "finished_at", "expired": "finished_at",
 }  # fmt: skip
 NOW = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
+#: Days of some zones end within an hour.
+UNTIL = datetime(2026, 11, 20, 11, 15, tzinfo=UTC)
 
 
 def change(conn, rng, states):
@@ -87,6 +90,10 @@ def test_counts_are_what_the_rows_say_through_every_change(conn, seed):
             for workspace in ("default", "other"):
                 assert read(conn, workspace, since, True) == by_hand(conn, workspace, since, True)
                 assert read(conn, workspace, since, False) == by_hand(conn, workspace, since, False)
+                duplicates = duplicates_of(conn, Which(workspace=workspace, since=since, until=UNTIL)).events
+                everything, later = (by_hand(conn, workspace, moment, False) for moment in (since, UNTIL))
+                key = ("skipped", "duplicate")
+                assert duplicates == everything.get(key, 0) - later.get(key, 0)
 
 
 def test_adding_up_makes_one_row_of_many_and_forgets_nothing(conn):
