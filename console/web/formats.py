@@ -2,10 +2,11 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent, parse_pattern
 from flask import Flask
 from flask_babel import get_locale
 
@@ -31,7 +32,7 @@ def percent(value: Decimal | float | None, digits: int = 1) -> str:
     """A share of 1 as 12.3%."""
     if value is None:
         return NOTHING
-    pattern = f"#,##0.{'#' * digits}%" if _locale().language == "en" else None
+    pattern = _pattern(f"#,##0.{'#' * digits}%") if _locale().language == "en" else None
     return format_percent(_rounded(value, digits + 2), pattern, locale=_locale(), decimal_quantization=False)
 
 
@@ -40,12 +41,11 @@ def money(value: Decimal | None, currency: str | None, *, whole: bool = False, b
     if value is None or currency is None:
         return NOTHING
     if bare:
-        return format_currency(
-            value, currency, "#,##0" if whole else "#,##0.00", locale=_locale(), currency_digits=not whole
-        )
+        pattern = _pattern("#,##0" if whole else "#,##0.00")
+        return format_currency(value, currency, pattern, locale=_locale(), currency_digits=not whole)
     if not whole:
         return format_currency(value, currency, locale=_locale())
-    pattern = _locale().currency_formats["standard"].pattern.replace(".00", "")
+    pattern = _pattern(_locale().currency_formats["standard"].pattern.replace(".00", ""))
     return format_currency(value, currency, pattern, locale=_locale(), currency_digits=False)
 
 
@@ -77,6 +77,10 @@ def zone_offset(value: datetime) -> str:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02d}' if rest else ''}"
+
+
+#: Reading a pattern takes as long as writing a figure by it, and a page has a thousand.
+_pattern = cache(parse_pattern)
 
 
 def _rounded(value: Decimal | float, digits: int) -> Decimal:

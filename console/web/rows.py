@@ -65,7 +65,9 @@ def links_to_rows(
     lists = {name: ROWS_OF[name] for name in figures}
     if not values["purchases"].value:
         lists |= dict.fromkeys(lists.keys() & {"roi", "profit", "net_revenue"}, "spend")
-    links = {name: link_to_rows(filters, name, currency, **more) for name in set(lists.values())}
+    # One address is built and the others written from it: a page has hundreds.
+    base = filters.link("rows.page", **dict.fromkeys(_OWN) | {"money": currency, **more})
+    links = {name: f"{base}{'&' if '?' in base else '?'}rows={name}" for name in set(lists.values())}
     return {name: links[wanted] for name, wanted in lists.items()}
 
 
