@@ -1,7 +1,6 @@
 """Alerts: what needs a person now, what did before, from where on something is one, and who is told."""
 
 from collections.abc import Collection
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import psycopg
@@ -19,6 +18,7 @@ from console.web.cursors import cursor_of, split_cursor
 from console.web.errors import back_to
 from console.web.own import own_channels
 from console.web.runtime import database, runtime
+from console.web.typed import typed_number
 from shared.db.alert_notices import last_notices
 from shared.db.alert_routes import Route, all_routes
 from shared.db.alerts import list_alerts
@@ -87,12 +87,12 @@ def thresholds() -> ResponseReturnValue:
 def set_threshold(kind: str) -> ResponseReturnValue:
     """Switches a kind, or moves its threshold, in this workspace."""
     default = request.form.get("default") == "1"
-    text = request.form.get("threshold", "").strip().replace(",", ".")
+    text = request.form.get("threshold", "").strip()
     with database() as conn:
         use.set_rule(
             conn, kind, actor=person().actor, workspace=membership().workspace, default=default,
             enabled=None if default else request.form.get("enabled") == "1",
-            threshold=None if default or not text else _number(text),
+            threshold=None if default or not text else typed_number(text),
         )  # fmt: skip
     flash(gettext("Changed for this workspace."), "ok")
     return redirect(url_for("alerts.thresholds"), 303)
@@ -166,10 +166,3 @@ def _own_route(conn: psycopg.Connection[Any], route_id: int) -> Route:
     if found is None:
         raise NotFoundError(N_("There is no such route in this workspace."))
     return found
-
-
-def _number(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise InvalidError(N_("A threshold is a number.")) from None

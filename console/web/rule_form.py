@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
+from console.web.typed import typed_number
 from shared.domain.rules import Trigger
 
 #: What a rule looks at, as a marketer would say it.
@@ -112,7 +113,7 @@ def _then(form: Mapping[str, str]) -> dict[str, Any]:
         then["currency"] = currency.upper()
     match form.get("value"):
         case "fixed":
-            then["value"] = {"fixed": _text(form, "fixed").replace(",", ".")}
+            then["value"] = {"fixed": str(typed_number(_text(form, "fixed")))}
         case "pattern":
             decimals = _text(form, "decimals") or "auto"
             then["value"] = {"pattern": _text(form, "value_pattern"), "decimals": decimals}

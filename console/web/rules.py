@@ -16,7 +16,7 @@ from console.rules import rules as rules_of
 from console.team.roles import Role
 from console.team.words import N_
 from console.web.access import least, membership, person
-from console.web.errors import back_to
+from console.web.errors import back_to, said_error
 from console.web.own import own_channels
 from console.web.rule_form import LABELS, ONCE, RECIPES, TRIGGERS, form_of, said_of
 from console.web.runtime import database, runtime
@@ -112,16 +112,15 @@ def trial(rule_id: int) -> ResponseReturnValue:
 
 def _write(rule: RuleRow | None) -> ResponseReturnValue:
     form = request.form
-    values = said_of(form)
-    problems = _problems(values)
-    if problems:
-        return _form(form, rule, problems=problems), 422
     try:
+        values = said_of(form)
+        if problems := _problems(values):
+            return _form(form, rule, problems=problems), 422
         if form.get("do") == "try":
             return _form(form, rule, **_tried(values))
         saved = _save(rule, values)
     except ConsoleError as error:
-        return _form(form, rule, problems=[gettext(str(error))]), 422
+        return _form(form, rule, problems=[said_error(error)]), 422
     if rule is None:
         flash(gettext("The rule is there, and off. Try it, then switch it on."), "ok")
     else:

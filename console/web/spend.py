@@ -19,9 +19,11 @@ from console.team.words import N_
 from console.web.access import least, person
 from console.web.csv_download import csv_answer
 from console.web.errors import back_to
+from console.web.formats import money
 from console.web.own import own_account
 from console.web.runtime import database
 from console.web.security import LARGEST_FILE, takes_file
+from console.web.typed import typed_number
 
 spend = Blueprint("spend", __name__, url_prefix="/w/<int:workspace_id>/accounts/<int:account_id>/spend")
 _SHOWN = 200
@@ -103,14 +105,19 @@ def add_day(account_id: int) -> ResponseReturnValue:
         day = date.fromisoformat(form.get("day", ""))
     except ValueError:
         raise InvalidError(N_("The day must be like 2026-11-20.")) from None
+    amount = typed_number(form.get("amount", ""))
     with database() as conn:
         account = own_account(conn, account_id)
         verdict = add_by_hand(
             conn, account, day=day, level=form.get("level", "account") if form.get("level") in _LEVELS else "account",
-            which=form.get("which", ""), amount=form.get("amount", "").replace(",", "."),
+            which=form.get("which", ""), amount=str(amount),
             currency=form.get("currency", "") or account.currency or "", actor=person().actor,
         )  # fmt: skip
-    words = {NEW: gettext("The day is kept."), CHANGED: gettext("The day is replaced.")}
+    said = money(amount, (form.get("currency") or account.currency or "").strip().upper())
+    words = {
+        NEW: gettext("The day is kept: %(amount)s.", amount=said),
+        CHANGED: gettext("The day is replaced: %(amount)s.", amount=said),
+    }
     flash(words.get(verdict, gettext("It was there already.")), "ok")
     return redirect(url_for("spend.page", account_id=account_id), 303)
 

@@ -96,7 +96,9 @@ def test_spend_is_looked_at_then_kept_and_what_cannot_be_used_comes_back(site):
     assert "2026-11-02,120200000000000001,x,BRL,3,number_invalid" in refused.text
     assert said(operator, operator.post(f"{path}store", kept)) == ["1 day of spend is kept."]
     day = {"day": "2026-11-03", "amount": "7,25", "level": "ad", "which": "120200000000000001"}
-    assert said(operator, operator.post(f"{path}day", day)) == ["The day is kept."]
+    assert said(operator, operator.post(f"{path}day", day)) == ["The day is kept: R$7.25."]
+    ambiguous = said(operator, operator.post(f"{path}day", {**day, "amount": "1,234"}))
+    assert "can be a thousand" in ambiguous[0]
     assert "digits" in said(operator, operator.post(f"{path}day", {**day, "which": "no"}))[0]
     rows = site.rows("select spend, currency, source from ad_spend_daily order by day")
     assert [(str(row["spend"].normalize()), row["currency"], row["source"]) for row in rows] == [
@@ -126,6 +128,9 @@ def test_rules_and_ad_accounts_look_right(site, rule, visitor):
     for name in ("rules/", "accounts/", "rules/new", f"rules/{rule}/edit"):
         visitor.open(site.path(name))
         wrong += visitor.look(name.replace(f"/{rule}", "").strip("/").replace("/", "-"))
+    visitor.page.get_by_role("button", name="What would have fired").click()
+    visitor.page.wait_for_load_state("networkidle")
+    wrong += visitor.look("rule-trial")
     visitor.open(site.path(f"accounts/{number}/spend/"))
     wrong += visitor.look("spend")
     files = [{"name": "ads.csv", "mimeType": "text/csv", "buffer": FILE}]
