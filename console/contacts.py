@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from console.errors import ConflictError, InvalidError, NotFoundError
-from console.privacy import mask_identity, open_sealed
+from console.privacy import named, open_sealed
 from console.webhooks import readable_body
 from shared.crypto import CannotDecrypt, HashRing, KeyRing
 from shared.db import audit
@@ -95,8 +95,7 @@ def summary(conn: psycopg.Connection[Any], rings: Rings, person: Person) -> dict
         "workspace": person.workspace,
         "merged_contacts": list(person.contact_ids[1:]),
         "identities": [
-            {"kind": one.kind, "value": _masked(rings.secrets, one.kind, one.ciphertext)}
-            for one in identities_of(conn, person.contact_ids)
+            named(rings.secrets, one.kind, one.ciphertext) for one in identities_of(conn, person.contact_ids)
         ],
         "country": contact["country"],
         "stage": contact["stage"],
@@ -114,20 +113,19 @@ def summary(conn: psycopg.Connection[Any], rings: Rings, person: Person) -> dict
 def names_of(
     conn: psycopg.Connection[Any], rings: Rings, contact_ids: Sequence[int]
 ) -> dict[int, list[dict[str, Any]]]:
-    """The names of each of these contacts, shortened: id -> [{kind, value}]."""
+    """The names of each of these contacts, shortened: id -> [{kind, value, key_lost}]."""
     found: dict[int, list[dict[str, Any]]] = {}
     for one in identities_of(conn, contact_ids):
-        shown = {"kind": one.kind, "value": _masked(rings.secrets, one.kind, one.ciphertext)}
+        shown = named(rings.secrets, one.kind, one.ciphertext)
         found.setdefault(one.contact_id, []).append(shown)
     return found
 
 
 def reveal_names(conn: psycopg.Connection[Any], rings: Rings, person: Person, *, actor: str) -> list[dict[str, Any]]:
-    """A person's names in clear: [{kind, value}]; the audit log keeps who asked."""
+    """A person's names in clear: [{kind, value, key_lost}]; the audit log keeps who asked."""
     audit.record(conn, actor=actor, action="contact.reveal", subject=f"contact:{person.id}", workspace=person.workspace)
     return [
-        {"kind": one.kind, "value": open_sealed(rings.secrets, one.ciphertext)[0]}
-        for one in identities_of(conn, person.contact_ids)
+        named(rings.secrets, one.kind, one.ciphertext, reveal=True) for one in identities_of(conn, person.contact_ids)
     ]
 
 
@@ -195,11 +193,6 @@ def _zones(conn: psycopg.Connection[Any], person: Person) -> dict[str, str]:
         [list(person.contact_ids)],
     ).fetchall()
     return {name: str(ZoneInfo(zone)) for name, zone in rows}
-
-
-def _masked(ring: KeyRing, kind: str, ciphertext: bytes | None) -> str | None:
-    value, _ = open_sealed(ring, ciphertext)
-    return None if value is None else mask_identity(kind, value)
 
 
 def _body(ring: KeyRing, row: Mapping[str, Any]) -> Any:

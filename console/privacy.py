@@ -5,7 +5,7 @@ from typing import Any
 from shared.capi.payload import shorten_click_id
 from shared.crypto import CannotDecrypt, KeyRing
 
-__all__ = ["mask_identity", "open_sealed", "shorten_click_id", "strip_payload"]
+__all__ = ["mask_identity", "named", "open_sealed", "shorten_click_id", "strip_payload"]
 
 _DOTS = "•••"
 #: A value under such a name is a secret or a picture, in whichever provider's words.
@@ -30,6 +30,14 @@ def open_sealed(ring: KeyRing, ciphertext: bytes | None) -> tuple[str | None, st
         return ring.open(ciphertext).decode("utf-8", "surrogatepass"), None
     except CannotDecrypt:
         return None, "sealed under a key that this process does not have"
+
+
+def named(ring: KeyRing, kind: str, ciphertext: bytes | None, *, reveal: bool = False) -> dict[str, Any]:
+    """{kind, value, key_lost} of one of a person's names, shortened unless `reveal`. Without a value it is either kept
+    as a hash only, or sealed under a key that this process does not have."""
+    value, _ = open_sealed(ring, ciphertext)
+    shown = value if value is None or reveal else mask_identity(kind, value)
+    return {"kind": kind, "value": shown, "key_lost": value is None and ciphertext is not None}
 
 
 def strip_payload(value: Any) -> Any:

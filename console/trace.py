@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from console.errors import NotFoundError
-from console.privacy import mask_identity, open_sealed, shorten_click_id
+from console.privacy import named, shorten_click_id
 from console.sales import conversion_story
 from console.setup.datasets import explained_pause
 from shared.crypto import KeyRing
@@ -140,16 +140,10 @@ def _message(ring: KeyRing, message: MessageRow, identities: list[Identity], *, 
         "received_at": message.received_at,
         "contact": {
             "id": message.contact_id,
-            "identities": [_identity(ring, identity, reveal=reveal) for identity in identities],
+            "identities": [named(ring, one.kind, one.ciphertext, reveal=reveal) for one in identities],
         },
         "test": message.is_test,
     }
-
-
-def _identity(ring: KeyRing, identity: Identity, *, reveal: bool) -> dict[str, str | None]:
-    value, _ = open_sealed(ring, identity.ciphertext)
-    shown = value if value is None or reveal else mask_identity(identity.kind, value)
-    return {"kind": identity.kind, "value": shown}
 
 
 def _touchpoint(touchpoint: TouchpointRow, *, reveal: bool) -> dict[str, Any]:

@@ -236,7 +236,10 @@ def _option(kind: str) -> str:
 
 
 def _names(row: dict[str, Any]) -> str:
-    return ", ".join(f"{one['kind']} {one['value'] or '(hash only)'}" for one in row["identities"])
+    return ", ".join(
+        f"{one['kind']} {one['value'] or ('(key lost)' if one['key_lost'] else '(hash only)')}"
+        for one in row["identities"]
+    )
 
 
 def _echo_plan(row: dict[str, Any]) -> None:

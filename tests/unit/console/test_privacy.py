@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.privacy import mask_identity, strip_payload
+from console.privacy import mask_identity, named, strip_payload
+from shared.crypto import KeyRing, generate_key
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,12 @@ def test_secrets_and_pictures_are_taken_out_wherever_they_stand_and_the_rest_sta
         "preview": {"url": "https://example.com"},
         "long": "x" * 200 + "… [5000 characters]",
     }
+
+
+def test_a_name_without_a_value_says_whether_it_is_a_hash_or_its_key_is_lost():
+    ring, other = KeyRing([generate_key()], name="SECRET_KEYS"), KeyRing([generate_key()], name="SECRET_KEYS")
+    sealed = ring.seal(b"15550100123")
+    assert named(ring, "phone", sealed) == {"kind": "phone", "value": "+1555•••0123", "key_lost": False}
+    assert named(ring, "phone", sealed, reveal=True)["value"] == "15550100123"
+    assert named(other, "phone", sealed) == {"kind": "phone", "value": None, "key_lost": True}
+    assert named(ring, "phone", None) == {"kind": "phone", "value": None, "key_lost": False}
