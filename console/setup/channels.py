@@ -196,7 +196,7 @@ def secret_problems(provider: Provider, given: Mapping[str, str], *, unsigned: b
     """What is wrong with these secrets, by field: unknown to the provider, or needed and missing."""
     known = {field.name: field for field in provider.secret_fields}
     problems: dict[str, str] = dict.fromkeys(
-        sorted(given.keys() - known.keys()), sentence("{provider} has no such field", provider=provider.title)
+        sorted(given.keys() - known.keys()), sentence("{provider} has no such field", provider=provider.name)
     )
     for name, field in known.items():
         obtainable = field.generated or field.default is not None or not field.required

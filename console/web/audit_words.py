@@ -5,7 +5,9 @@ from types import MappingProxyType
 from typing import Any
 
 from flask import Flask
-from flask_babel import lazy_gettext
+from flask_babel import gettext, lazy_gettext
+
+from console.web.formats import NOTHING
 
 ACTIONS: Mapping[str, Any] = MappingProxyType(
     {
@@ -99,5 +101,17 @@ ACTIONS: Mapping[str, Any] = MappingProxyType(
 
 
 def install(app: Flask) -> None:
-    """The filter `action_words` of templates."""
+    """The filters `action_words` and `detail_words` of templates."""
     app.jinja_env.filters["action_words"] = lambda action: ACTIONS.get(action, action)
+    app.jinja_env.filters["detail_words"] = detail_words
+
+
+def detail_words(value: Any) -> str:
+    """A value of a line's detail: what is none as a dash, yes and no in words, several with what is between them."""
+    if value is None or value in ("", [], {}):
+        return NOTHING
+    if isinstance(value, bool):
+        return str(gettext("yes") if value else gettext("no"))
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name.replace('_', ' ')}: {detail_words(one)}" for name, one in value.items())
+    return ", ".join(map(detail_words, value)) if isinstance(value, list) else str(value)

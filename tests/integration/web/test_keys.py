@@ -20,6 +20,7 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(site):
     assert (key["workspace"], key["scopes"], key["start"]) == ("default", FORM["scope"], secret[:11])
     listed = owner.get(site.path("keys/")).text
     assert secret not in listed
+    assert 'href="/api/docs"' in listed
     assert f"{secret[:11]}…" in listed
     assert secret not in str(site.rows("select * from audit_log"))
 

@@ -4,7 +4,11 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from console.web.audit_words import ACTIONS
+from flask import Flask
+from flask_babel import Babel
+
+from console.web.audit_words import ACTIONS, detail_words
+from console.web.language import _Domain
 
 ROOT = Path(__file__).parents[4]
 #: What writes a line, itself or by a helper beside it, and at which place it takes the action.
@@ -43,3 +47,12 @@ def _actions(call: ast.Call) -> Iterator[str]:
 
 def test_every_action_has_words_and_none_is_left_over():
     assert sorted(set(written()) - _NO_ACTIONS | _MADE) == sorted(ACTIONS)
+
+
+def test_details_are_said_as_words_and_not_as_python_writes_them():
+    app = Flask(__name__)
+    Babel(app, locale_selector=lambda: "es").domain_instance = _Domain()
+    with app.test_request_context():
+        assert [detail_words(value) for value in (None, True, False, [], "x", 3)] == ["–", "sí", "no", "–", "x", "3"]
+        assert detail_words(["a", None]) == "a, –"
+        assert detail_words({"sent_at": None, "rows": {"messages": 2}}) == "sent at: –; rows: messages: 2"
