@@ -72,7 +72,7 @@ def test_a_threshold_is_moved_for_one_workspace(site):
         {"workspace": "default", "kind": kind, "enabled": False}
     ]
     answer = owner.post(site.path(f"alerts/thresholds/{kind}"), {"enabled": "1", "threshold": "a lot"})
-    assert said(owner, answer)[-1] == "A threshold is a number."
+    assert said(owner, answer)[-1] == "a lot is not a number such as 12.50, and not below zero."
 
 
 def test_a_route_is_added_tried_and_removed_and_its_address_is_not_shown(site):
@@ -107,4 +107,11 @@ def test_alerts_look_right(site, visitor):
     for name, path in (("alerts", "alerts/"), ("thresholds", "alerts/thresholds"), ("routes", "alerts/routes")):
         visitor.open(site.path(path))
         wrong += visitor.look(name)
+    visitor.page.get_by_label("How").select_option("webhook")
+    visitor.page.get_by_label("Name").fill("pager")
+    visitor.page.get_by_label("Address").fill("https://example.com/hook")
+    visitor.page.get_by_role("button", name="Add").click()
+    visitor.page.wait_for_load_state("networkidle")
+    assert visitor.page.locator("#secret").input_value().startswith("whsec_")
+    wrong += visitor.look("route-secret")
     assert wrong == []

@@ -120,4 +120,7 @@ def test_contacts_look_right(shop, visitor):
     for name, path in (("contacts", "contacts/?test=1"), ("contact", f"contacts/{number}")):
         visitor.open(shop.path(path, WORKSPACE))
         wrong += visitor.look(name)
+    visitor.page.get_by_role("button", name="Erase …").click()
+    visitor.page.wait_for_load_state("networkidle")
+    wrong += visitor.look("erase")
     assert wrong == []

@@ -164,6 +164,15 @@ def test_the_overview_looks_right_in_every_width_colour_and_language(business, v
     visitor.open(business.path("overview/"))
     wrong += visitor.look("overview empty")
     assert wrong == []
+    # On a phone, bars are wider than it: what is chosen among them is in sight, and the page itself is no wider.
+    visitor.page.set_viewport_size({"width": 360, "height": 740})
+    visitor.page.get_by_role("link", name="Last month").evaluate("link => link.click()")
+    visitor.page.wait_for_url("**period=last_month**")
+    visitor.open(business.path("quality/?period=last_month", WORKSPACE))
+    for chosen in ("Data quality", "Last month"):
+        box = visitor.page.locator("nav [aria-current]", has_text=chosen).bounding_box()
+        assert 0 <= box["x"] <= 360 - box["width"], (chosen, box)
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 def test_a_filter_takes_effect_at_once_and_stays_in_the_address(business, visitor):

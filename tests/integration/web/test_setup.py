@@ -43,9 +43,8 @@ def test_a_channel_is_added_with_its_address_and_a_secret_that_is_shown_this_onc
     assert site.as_role("viewer").post(site.path(f"setup/channels/{channel['id']}/secrets")).status_code == 403
 
 
-def test_the_first_webhook_shows_and_what_was_understood_of_it(site):
-    owner = site.as_role("owner")
-    _, channel = add(site, owner)
+def receive(site, channel):
+    """A webhook of the channel as the receiver stores it; its id."""
     body = b'{"messages": []}'
     webhook = NewWebhook(
         id=uuid7(), received_at=datetime.now(UTC), source="channel", source_id=channel["id"], method="POST", path="",
@@ -53,6 +52,13 @@ def test_the_first_webhook_shows_and_what_was_understood_of_it(site):
     )  # fmt: skip
     with psycopg.connect(site.owner_url) as conn:
         insert_webhooks(conn, [webhook])
+    return webhook.id
+
+
+def test_the_first_webhook_shows_and_what_was_understood_of_it(site):
+    owner = site.as_role("owner")
+    _, channel = add(site, owner)
+    receive(site, channel)
     path = site.path(f"setup/channels/{channel['id']}/first")
     assert "is being read" in owner.get(path).text
     site.execute("update webhooks set state = 'done', messages = 0, automatic_events = 0, duplicates = 0,"
@@ -166,4 +172,12 @@ def test_the_set_up_looks_right(site, visitor):
         # A page that waits for a webhook never falls silent, so the load is waited for.
         visitor.page.goto(visitor.url + site.path(path), wait_until="load")
         wrong += visitor.look(name)
+    webhook = receive(site, channel)
+    site.execute("update webhooks set state = 'rejected', reason = 'no_json', finished_at = now()")
+    visitor.open(site.path(f"webhooks/{webhook}"))
+    wrong += visitor.look("webhook")
+    visitor.open(site.path("webhooks/"))
+    visitor.page.get_by_role("button", name="Read again …").click()
+    visitor.page.get_by_role("button", name="Read 1 webhook again").wait_for()
+    wrong += visitor.look("replay")
     assert wrong == []
