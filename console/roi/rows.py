@@ -48,8 +48,12 @@ ROWS_OF: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("roas", "net_roas", "roi", "profit"), "purchases"),
     }
 )
-PartName = Literal["total", "without_click_id", "without_leads", "not_from_ads"]
-PARTS: tuple[PartName, ...] = ("total", "without_click_id", "without_leads", "not_from_ads")
+PartName = Literal["total", "with_click_id", "without_click_id", "without_leads", "not_from_ads"]
+PARTS: tuple[PartName, ...] = ("total", "with_click_id", "without_click_id", "without_leads", "not_from_ads")
+#: Figure -> the part of its list that it is counted from, where that isn't all of it.
+PART_OF: Mapping[str, PartName] = MappingProxyType(
+    {"with_click_id": "with_click_id", "without_click_id": "without_click_id"}
+)
 _ASIDE = ("organic", "post", "none")
 
 
@@ -182,7 +186,8 @@ def _chosen(conn: psycopg.Connection[Any], asked: Asked, behind: Behind, ground:
 
 
 def _classes(behind: Behind) -> Sequence[str]:
-    return {"without_click_id": ("ad_without_click_id",), "not_from_ads": _ASIDE}.get(behind.part, FROM_ADS)
+    parts = {"with_click_id": ("ad",), "without_click_id": ("ad_without_click_id",), "not_from_ads": _ASIDE}
+    return parts.get(behind.part, FROM_ADS)
 
 
 def _which_keys(parts: Sequence[Part], behind: Behind, ground: Ground, currency: str) -> Callable[[Key], bool]:

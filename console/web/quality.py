@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from console.contacts import Rings, names_of
 from console.roi.measures import measures
+from console.roi.periods import Period
 from console.roi.quality import Quality, read_quality
 from console.team.roles import Role
 from console.web.access import least
@@ -40,6 +41,13 @@ def page() -> ResponseReturnValue:
     chosen = [one for one in filters.channels if filters.asked.channel_ids in ((), (one.id,))]
     shown = [one for one in chosen if filters.asked.test or not one.is_test]
     unsigned = [one for one in shown if one.unsigned and one.enabled]
+
+    def of_period(period: Period, name: str) -> str:
+        days = {"period": None, "since": period.span.first.isoformat(), "until": period.span.last.isoformat()}
+        return link_to_rows(filters, name, "", **days)
+
+    # Rows are listed by currency: with several there is no one list.
+    link = of_period if len(filters.currencies) < 2 else None
     return render_template(
         "quality.html",
         filters=filters,
@@ -47,7 +55,7 @@ def page() -> ResponseReturnValue:
         found=found,
         now=measures(found.total),
         before=measures(found.before),
-        by_time=trend(found.days, found.gaps, filters.today, QUALITY, QUALITY_COLUMNS),
+        by_time=trend(found.days, found.gaps, filters.today, QUALITY, QUALITY_COLUMNS, link=link),
         channels=[(one, measures(found.channels[one.id])) for one in _by_conversations(filters.channels, found)],
         unsigned=unsigned,
         names=names,

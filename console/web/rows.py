@@ -12,7 +12,7 @@ from console.roi.inside import LEVELS as INSIDE_LEVELS
 from console.roi.inside import Inside
 from console.roi.measures import measures
 from console.roi.question import LEVELS
-from console.roi.rows import EVENTS, PARTS, ROWS_OF, Behind, Found, find, read_rows, read_spend_rows
+from console.roi.rows import EVENTS, PART_OF, PARTS, ROWS_OF, Behind, Found, find, read_rows, read_spend_rows
 from console.team.roles import Role
 from console.web.access import least
 from console.web.csv_download import csv_answer
@@ -34,6 +34,7 @@ LISTS: Mapping[str, tuple[Any, Sequence[str]]] = {
     "purchases": (lazy_gettext("Purchases"), ("purchases", "revenue", "refunds", "net_revenue")),
 }
 PART_WORDS: Mapping[str, Any] = {
+    "with_click_id": lazy_gettext("of which with click id"),
     "without_click_id": lazy_gettext("of which without click id"),
     "without_leads": lazy_gettext("of which spend without leads"),
     "not_from_ads": lazy_gettext("Not from ads, in no total"),
@@ -53,7 +54,7 @@ _SPEND_COLUMNS = (
 
 def link_to_rows(filters: Filters, figure: str, currency: str, **more: str | None) -> str:
     """The address of the rows behind a figure. `more`: `part`; or `level`, `kind` and `id` of a row; `inside`, `of`."""
-    kept = dict.fromkeys(_OWN) | {"rows": ROWS_OF[figure], "money": currency, **more}
+    kept = dict.fromkeys(_OWN) | {"rows": ROWS_OF[figure], "part": PART_OF.get(figure), "money": currency, **more}
     return filters.link("rows.page", **kept)
 
 

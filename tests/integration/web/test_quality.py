@@ -10,6 +10,7 @@ from console.roi.question import Asked, span_of
 from tests.integration.web.business import WORKSPACE
 from tests.integration.web.test_overview import tiles, today
 from tests.integration.web.test_pages import log_in
+from tests.integration.web.test_rows import lines, number
 
 CARD = re.compile(r'<section class="card finding (\w*)" aria-labelledby="(\w+)">.*?<strong>(.*?)</strong>', re.DOTALL)
 
@@ -56,6 +57,16 @@ def test_the_page_says_what_the_figures_are_and_what_is_wrong(site):
     assert tiles(narrowed)["Conversations"] == [f"{found.channels[channel].captured:,}"]
     assert tiles(narrowed)["Capture rate"] == ["–"]
     assert "Reports belong to no channel" in narrowed.get_data(as_text=True)
+
+
+def test_figures_of_one_currency_lead_to_their_rows(site):
+    site.execute("update ad_accounts set currency = 'USD'")
+    browser = site.as_role("viewer", WORKSPACE)
+    text = browser.get(site.path("quality/?unit=month", WORKSPACE)).get_data(as_text=True)
+    links = re.findall(r'href="([^"]*/rows/\?rows=conversations[^"]*)"[^>]*>([0-9,]+)<', text)
+    assert len(links) > 4
+    for href, said in links:
+        assert len(lines(browser, href)) == number(said), href
 
 
 def test_a_workspace_without_anything_says_so_in_every_language(site):
