@@ -15,6 +15,7 @@ from shared.crypto import HashRing, KeyRing
 from shared.db import audit
 from shared.db.contacts import (
     IdentityKey,
+    NewContact,
     NewIdentity,
     contacts_with_bsuid,
     delete_nameless_contacts,
@@ -135,7 +136,9 @@ class Identities:
             sender.contact_id or _first_owner(some, owners) for sender, some in zip(senders, names, strict=True)
         ]
         if numbers or changes:
-            set_countries(conn, _countries(senders, contacts))
+            # Whoever was made just now has theirs, unless they were somebody else's in the end.
+            have = set() if changes else set(made.values())
+            set_countries(conn, _countries(senders, contacts, have))
         return contacts
 
     def known(self, conn: psycopg.Connection[Any], senders: Sequence[Sender]) -> list[int | None]:
@@ -152,11 +155,12 @@ class Identities:
         names: Sequence[list[_Name]],
         known: Sequence[int | None],
     ) -> dict[IdentityKey, int]:
-        strangers = {
-            some[0].keys[0]: (sender.workspace, sender.is_test)
-            for sender, some, contact in zip(senders, names, known, strict=True)
-            if contact is None
-        }
+        strangers: dict[IdentityKey, NewContact] = {}
+        for sender, some, contact in zip(senders, names, known, strict=True):
+            key = some[0].keys[0]
+            if contact is None and (key not in strangers or strangers[key].country is None):
+                country = country_of(sender.message.phone)
+                strangers[key] = NewContact(sender.workspace, sender.is_test, country)
         return dict(zip(strangers, insert_contacts(conn, list(strangers.values())), strict=True))
 
     def _names(self, sender: Sender) -> list[_Name]:
@@ -184,9 +188,13 @@ class Identities:
         )
 
 
-def _countries(senders: Sequence[Sender], contacts: Sequence[int]) -> dict[int, str]:
-    """Where these people are, as far as a number among their names tells."""
-    told = {contact: country_of(one.message.phone) for one, contact in zip(senders, contacts, strict=True)}
+def _countries(senders: Sequence[Sender], contacts: Sequence[int], have: Collection[int]) -> dict[int, str]:
+    """Where these people are, as far as a number among their names tells; not of those that `have` a country."""
+    told = {
+        contact: country_of(one.message.phone)
+        for one, contact in zip(senders, contacts, strict=True)
+        if contact not in have
+    }
     return {contact: country for contact, country in told.items() if country is not None}
 
 

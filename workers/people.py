@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from shared.db.contacts import contacts_in, insert_contacts
+from shared.db.contacts import NewContact, contacts_in, insert_contacts
 from shared.db.conversions import contacts_that_wait
 from shared.db.persons import erased_among
 from shared.db.touchpoints import contacts_of_clicks
@@ -87,7 +87,7 @@ def _make_nameless(
             unknown.setdefault((one.workspace, hash_click_id(click_id)), []).append(place)
     contacts = contacts_that_wait(conn, list(unknown))
     strangers = [click for click in unknown if click not in contacts]
-    made = insert_contacts(conn, [(click[0], subjects[unknown[click][0]].is_test) for click in strangers])
+    made = insert_contacts(conn, [NewContact(click[0], subjects[unknown[click][0]].is_test) for click in strangers])
     contacts |= dict(zip(strangers, made, strict=True))
     for click, places in unknown.items():
         for place in places:

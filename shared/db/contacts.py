@@ -51,17 +51,31 @@ def workspace_of(conn: psycopg.Connection[Any], contact_id: int) -> tuple[str, b
     return str(row[0]), bool(row[1])
 
 
-def insert_contacts(conn: psycopg.Connection[Any], owners: Sequence[tuple[str, bool]]) -> list[int]:
-    """Adds one contact for each (workspace, is test); their ids, in order."""
-    if not owners:
+@dataclass(frozen=True)
+class NewContact:
+    """A person at the first sight of them. `country` is where they are, as far as a number of theirs tells."""
+
+    workspace: str
+    is_test: bool
+    country: str | None = None
+
+
+def insert_contacts(conn: psycopg.Connection[Any], people: Sequence[NewContact]) -> list[int]:
+    """Adds a contact for each; their ids, in order."""
+    if not people:
         return []
     rows = conn.execute(
         """
-        insert into contacts (workspace, is_test)
-        select workspace, is_test from unnest(%s::text[], %s::boolean[]) with ordinality as o (workspace, is_test, n)
+        insert into contacts (workspace, is_test, country)
+        select workspace, is_test, country
+        from unnest(%s::text[], %s::boolean[], %s::text[]) with ordinality as o (workspace, is_test, country, n)
         order by n returning id
         """,
-        [[owner[0] for owner in owners], [owner[1] for owner in owners]],
+        [
+            [person.workspace for person in people],
+            [person.is_test for person in people],
+            [person.country for person in people],
+        ],
     ).fetchall()
     return [contact_id for (contact_id,) in rows]
 

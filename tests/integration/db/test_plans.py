@@ -104,7 +104,7 @@ def _messages(conn: Conn, places: Places) -> None:
 def _people(conn: Conn, places: Places) -> None:
     keys = [("default", "phone", number.to_bytes(32, "big")) for number in range(100)]
     assert contacts.find_contacts(conn, keys) == {}
-    made = contacts.insert_contacts(conn, [("default", False)] * 100)
+    made = contacts.insert_contacts(conn, [contacts.NewContact("default", False)] * 100)
     contacts.insert_identities(
         conn,
         [

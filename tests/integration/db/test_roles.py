@@ -121,7 +121,7 @@ STATEMENTS = [
     ("update endpoints set url = 'https://x'", CONSOLE),
     ("update endpoints set failures = 0", WORKER | CONSOLE),
     ("update notifications set attempts = 0", WORKER | CONSOLE),
-    ("select announce('x', 'test', 1, 1, null, null, '{}', now())", set()),
+    ("select wanted_by_endpoints('test')", set()),
     ("delete from contact_identities", WORKER | CONSOLE),
     ("insert into audit_log (actor, action, subject) values ('a', 'b', 'c')", WORKER | CONSOLE),
     ("update audit_log set actor = 'x'", set()),
