@@ -41,8 +41,9 @@ def clicks_came(
     """Clicks (workspace, hash) have come of these contacts: completes what named them, and attributes anew what may
     be theirs. How many deliveries can be sent now."""
     concerned = set(contact_ids)
-    owners = contacts_of_clicks(conn, clicks) if clicks else {}
-    for workspace, click_hash, waiting in conversions_that_name(conn, clicks):
+    naming = conversions_that_name(conn, clicks)
+    owners = contacts_of_clicks(conn, [(workspace, click_hash) for workspace, click_hash, _ in naming])
+    for workspace, click_hash, waiting in naming:
         owner = owners.get((workspace, click_hash))
         if owner is not None and owner != waiting and is_nameless(conn, waiting):
             merge_into(conn, owner, waiting)

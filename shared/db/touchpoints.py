@@ -69,16 +69,18 @@ def touches_of(
 
 def contacts_of_clicks(conn: psycopg.Connection[Any], clicks: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Whose each click (workspace, hash) is: the contact that the first message with it came from."""
+    if not clicks:
+        return {}
     rows = conn.execute(
         """
-        select distinct on (n.workspace, n.click_hash) n.workspace, n.click_hash, t.contact_id
+        select distinct on (n.workspace, n.click_hash) n.workspace, n.click_hash, coalesce(k.merged_into, k.id)
         from unnest(%s::text[], %s::text[]) as n (workspace, click_hash)
-        -- A table of its own for each click: joined with all of them at once, whole indexes would be read.
+        -- A table of its own for each click: joined with all of them, or with their channels, whole indexes are read.
         cross join lateral (
-            select t.id, coalesce(k.merged_into, k.id) as contact_id
-            from touchpoints t join channels c on c.id = t.channel_id join contacts k on k.id = t.contact_id
-            where t.click_hash = n.click_hash and c.workspace = n.workspace offset 0
+            select t.id, t.channel_id, t.contact_id from touchpoints t where t.click_hash = n.click_hash offset 0
         ) t
+        join channels c on c.id = t.channel_id and c.workspace = n.workspace
+        join contacts k on k.id = t.contact_id
         order by n.workspace, n.click_hash, t.id
         """,
         [[workspace for workspace, _ in clicks], [click_hash for _, click_hash in clicks]],
