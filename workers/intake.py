@@ -13,6 +13,7 @@ from psycopg.errors import DataError, DeadlockDetected, IntegrityError, Serializ
 
 from shared.crypto import CannotDecrypt, KeyRing
 from shared.db.channels import IntakeChannel, intake_channels
+from shared.db.claims import can_claim
 from shared.db.messages import KnownMessage, MessageKey, NewMessage, known_messages, upsert_messages
 from shared.db.persons import erased_among
 from shared.db.pool import server_time
@@ -49,7 +50,7 @@ log = get_logger(__name__)
 #: A drain stops claiming after this, rings again and returns: no time limit ends it, and a shutdown waits little.
 DRAIN_SECONDS = 8
 #: Every so many claims, those that crashed come before the new: in a flood there would be no other time for them.
-CRASHED_FIRST_EVERY = 4
+CRASHED_FIRST_EVERY = 16
 #: A batch holds no more webhooks of one channel or key, so that a flood leaves room for others.
 MOST_OF_ONE_SENDER = 50
 #: Crashed so often while alone, a webhook is the culprit.
@@ -102,13 +103,13 @@ def _drain_once(runtime: Runtime, *, days: int, crashed_first: bool = False) -> 
         # There may be more, or this takes long: several workers drain side by side.
         runtime.bell.ring(Work.INTAKE)
     try:
-        ready = _store(runtime, token, _read_all(runtime, claimed, senders))
+        sendable = _store(runtime, token, _read_all(runtime, claimed, senders))
     except psycopg.Error as error:
         if is_nobodys_fault(error):
             log.warning("intake failed, its webhooks are due again", error=type(error).__name__, webhooks=len(claimed))
             _release(runtime, token)
         raise
-    if ready:
+    if sendable:
         runtime.bell.ring(Work.SENDING)
     return len(claimed)
 
@@ -214,14 +215,16 @@ def _read_request(webhook: ClaimedWebhook, reporter: Reporter | None, ring: KeyR
         return ReadWebhook(webhook=webhook, channel=None, reason=error.reason)
 
 
-def _store(runtime: Runtime, token: Any, read: Sequence[ReadWebhook]) -> int:
-    """Writes everything in one transaction; how many deliveries are ready to be sent.
+def _store(runtime: Runtime, token: Any, read: Sequence[ReadWebhook]) -> bool:
+    """Writes everything in one transaction; whether there is something to send now, and room for it.
 
     A data error is one webhook's fault: then each is written alone and only the culprit is rejected.
     """
     try:
         with runtime.pool.connection() as conn:
             ready = store(runtime, conn, token, read)
+            conn.commit()
+            sendable = ready > 0 and can_claim(conn)
         log.info(
             "webhooks read",
             webhook_ids=[str(one.webhook.id) for one in read],
@@ -230,15 +233,16 @@ def _store(runtime: Runtime, token: Any, read: Sequence[ReadWebhook]) -> int:
             rejected=sum(one.reason is not None for one in read),
             deliveries_ready=ready,
         )
-        return ready
+        return sendable
     except (DeadlockDetected, SerializationFailure) as error:
         log.warning("intake collided, its webhooks are due again", error=type(error).__name__, webhooks=len(read))
         with runtime.pool.connection() as conn:
             release_webhooks(conn, token)
-        return 0
+        return False
     except (DataError, IntegrityError, LookupError, ValueError) as error:
         if len(read) > 1:
-            return sum(_store(runtime, token, [one]) for one in read)
+            each = [_store(runtime, token, [one]) for one in read]
+            return any(each)
         log.error("webhook cannot be stored", webhook_id=str(read[0].webhook.id), error=type(error).__name__)
         return _store(
             runtime,

@@ -30,6 +30,7 @@ from shared.db.claims import (
     ClaimedDelivery,
     LostLease,
     Outcome,
+    can_claim,
     claim_deliveries,
     count_attempts,
     leased_deliveries,
@@ -93,8 +94,10 @@ def drain(runtime: Runtime, *, seconds: float = DRAIN_SECONDS) -> int:
             # The lease stands, and with it the next dataset's turn, whatever comes of reading this one.
             conn.commit()
             claim = _load(runtime, conn, token, dataset_id)
-        # Several workers send side by side while there is more.
-        runtime.bell.ring(Work.SENDING)
+            more = can_claim(conn)
+        if more:
+            # Several workers send side by side while there is more.
+            runtime.bell.ring(Work.SENDING)
         send_claim(runtime, claim, ends=ends)
         claims += 1
     runtime.bell.ring(Work.SENDING)

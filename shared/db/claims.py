@@ -75,9 +75,7 @@ class Outcome:
 # The dataset that waited longest goes first. A paused or throttled one, and one with enough requests in flight,
 # costs nothing: it is left out before its deliveries are looked at. After an outage, and from 75 % of the token's quota
 # on, there is one request at a time.
-_CLAIM = """
-with ds as materialized (
-    select d.id, least(d.batch_max, case when d.pauses > 0 then 10 else 1000 end) as batch
+_SENDABLE = """
     from datasets d left join credentials c on c.id = d.credential_id
     where d.sending <> 'off' and (d.paused_until is null or d.paused_until <= now())
       and (c.throttled_until is null or c.throttled_until <= now())
@@ -86,6 +84,11 @@ with ds as materialized (
       and (select count(distinct x.lease_token) from deliveries x
            where x.dataset_id = d.id and x.state = 'sending')
           < case when d.pauses > 0 or c.usage_percent >= 75 then 1 else d.in_flight_max end
+"""
+_CLAIM = f"""
+with ds as materialized (
+    select d.id, least(d.batch_max, case when d.pauses > 0 then 10 else 1000 end) as batch
+    {_SENDABLE}
     order by d.last_claimed_at nulls first limit 1 for no key update of d skip locked
 ), near as materialized (
     select id, batch_cap, next_attempt_at from deliveries
@@ -112,6 +115,13 @@ def claim_deliveries(conn: psycopg.Connection[Any], *, token: UUID, lease_second
     """Leases what is due of one dataset that may be sent to now; the dataset's id, or None if there is nothing."""
     row = conn.execute(_CLAIM, {"token": token, "lease": lease_seconds}).fetchone()
     return int(row[0]) if row else None
+
+
+def can_claim(conn: psycopg.Connection[Any]) -> bool:
+    """Whether anybody could claim something at this moment. Where as much as may be is in flight, its senders will look
+    again when they are done, and nobody has to be told."""
+    row = conn.execute(f"select exists (select {_SENDABLE})").fetchone()
+    return bool(row and row[0])
 
 
 def leased_deliveries(conn: psycopg.Connection[Any], token: UUID) -> list[ClaimedDelivery]:

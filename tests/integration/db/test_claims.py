@@ -49,6 +49,25 @@ def in_threads(count, work):
         raise errors[0]
 
 
+def test_another_sender_is_wanted_only_while_it_could_claim_something(conn):
+    channel = add_channel(conn)
+    dataset = add_dataset(conn, "a", batch_max=2, in_flight_max=2)
+    assert not claims.can_claim(conn)
+    add_deliveries(conn, dataset, channel, 6)
+    conn.commit()
+    assert claims.can_claim(conn)
+    first = claim(conn)
+    assert claims.can_claim(conn)
+    claim(conn)
+    # Two more are due, and as much as may be is in flight: whoever sends that will look again.
+    assert not claims.can_claim(conn)
+    claims.release_deliveries(conn, first)
+    assert claims.can_claim(conn)
+    add_deliveries(conn, add_dataset(conn, "b"), channel, 1)
+    claim(conn)
+    assert claims.can_claim(conn)
+
+
 def test_claimers_of_deliveries_at_once_never_hold_the_same_one_and_leave_none(conn, database_url):
     channel = add_channel(conn)
     for name in ("a", "b", "c"):
