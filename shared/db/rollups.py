@@ -163,15 +163,6 @@ def refresh_all(conn: psycopg.Connection[Any]) -> None:
 def _add_single(conn: psycopg.Connection[Any], workspace: str, zones: Sequence[str], most: int) -> bool:
     """Adds what is new, and the difference that changed conversions make, to their days; the oldest notes first.
     Whether these were all."""
-    # Of whom another change is noted as well, it isn't known any more on which days they counted.
-    conn.execute(
-        """
-        update roi_changes n set changed = false where n.workspace = %s and n.changed
-          and exists (select from roi_changes o
-                      where o.conversion_id = n.conversion_id and not o.fresh and not o.changed)
-        """,
-        [workspace],
-    )
     notes = conn.execute(
         "select id, fresh, conversion_id, touchpoint_id, message_id from roi_changes"
         f" where workspace = %s and ({_SINGLE}) order by id limit %s",
@@ -182,6 +173,17 @@ def _add_single(conn: psycopg.Connection[Any], workspace: str, zones: Sequence[s
     new = {note[2] for note in fresh if note[2] is not None}
     # A new one that changed since counts as it is now, and never counted otherwise.
     changed = {note[2] for note in taken if not note[1]} - new
+    # Of which something else is noted as well, it isn't known on which days they counted.
+    mixed = conn.execute(
+        """
+        update roi_changes n set changed = false where n.changed and n.conversion_id = any(%s)
+          and exists (select from roi_changes o
+                      where o.conversion_id = n.conversion_id and not o.fresh and not o.changed)
+        returning conversion_id
+        """,
+        [list(changed)],
+    ).fetchall()
+    changed -= {conversion_id for (conversion_id,) in mixed}
     conversions = [*new, *changed]
     undone = conn.execute(
         "select id, change_id from roi_changes where changed and conversion_id = any(%s)", [conversions]
@@ -202,7 +204,7 @@ def _add_single(conn: psycopg.Connection[Any], workspace: str, zones: Sequence[s
                 "delete from roi_daily where workspace = %s and zone = %s and day = any(%s) and events = 0",
                 [workspace, zone, list(emptied)],
             )
-    done = [note[0] for note in taken] + [note_id for note_id, _ in undone]
+    done = [note[0] for note in fresh] + [note_id for note_id, _ in undone]
     conn.execute("delete from roi_changes where id = any(%s)", [done])
     return len(notes) <= most
 
