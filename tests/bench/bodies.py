@@ -24,8 +24,9 @@ class Bodies:
         self._sample = load_sample(
             provider, case, now=datetime.now(UTC), message_id=_MESSAGE, phone=_PHONE, click_id=_CLICK
         )
-        referral = parse_body(provider, self._sample).messages[0].referral
-        self._token = (referral.conversion_data or "").encode() if referral else b""
+        message = parse_body(provider, self._sample).messages[0]
+        self._token = (message.referral.conversion_data or "").encode() if message.referral else b""
+        self._bsuid = (message.bsuid or "").encode()
 
     def body(self, number: int) -> bytes:
         body = (
@@ -33,6 +34,9 @@ class Bodies:
             .replace(_PHONE.encode(), f"{PHONE_CANARY}{number % 10**6:06d}".encode())
             .replace(_CLICK.encode(), f"{CLICK_CANARY}BENCH{number:018d}".encode())
         )
+        if self._bsuid:
+            # Else all of them would be one person's, whose batches wait for each other.
+            body = body.replace(self._bsuid, b"US.1%019d" % number)
         return body.replace(self._token, base64.b64encode(b"sample %060d" % number)) if self._token else body
 
 
