@@ -35,3 +35,7 @@ def test_only_the_password_itself_fits():
     assert not passwords.is_password("no hash at all", "four unrelated words")
     assert not passwords.is_outdated(hash_)
     assert passwords.is_outdated(hash_.replace("t=2", "t=1"))
+
+
+def test_nobodys_hash_takes_as_long_as_anybodys():
+    assert not passwords.is_outdated(passwords._NOBODY)
