@@ -43,14 +43,23 @@ class _Drain:
     seconds: list[float] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
     memory: list[dict[str, float]] = field(default_factory=list)
+    #: CPU seconds so far, of these processes with Postgres and Valkey.
+    cpu: list[float] = field(default_factory=list)
     load: Load = field(default_factory=Load)
 
     def rate(self, first: float, last: float) -> float:
         """Done a second between two shares of the whole."""
+        return self._done_by(first, last, self.seconds)
+
+    def cost(self, first: float, last: float) -> float:
+        """CPU milliseconds of each between two shares of the whole: what else the machine does moves this little."""
+        return 1000 / self._done_by(first, last, self.cpu)
+
+    def _done_by(self, first: float, last: float, spent: Sequence[float]) -> float:
         begin, end = (
             next(n for n, done in enumerate(self.done) if done >= share * self.done[-1]) for share in (first, last)
         )
-        return (self.done[end] - self.done[begin]) / (self.seconds[end] - self.seconds[begin])
+        return (self.done[end] - self.done[begin]) / (spent[end] - spent[begin])
 
     def p99(self, begin: float, end: float) -> float:
         """Of the receiver, in milliseconds, between two shares of the time."""
@@ -139,6 +148,7 @@ def _watch(product: Product, names: Sequence[str], done: Callable[[], int], rows
             drain.done.append(done())
             drain.seconds.append(time.monotonic() - began)
             drain.memory.append({name: mebibytes([product.keeper.pid(name)]) for name in names})
+            drain.cpu.append(sum(product.costs(names).seconds.values()))
     finally:
         stop.set()
         poster.join()
@@ -166,6 +176,9 @@ def _found(rows: int, before: Load, sent: _Drain, read: _Drain) -> Found:
         [name, *(Figure.of([drain.rate(*share)]) for share in shares), f"{drain.seconds[-1]:.0f}"]
         for name, drain in drains.items()
     ]
+    costs: list[list[str | Figure]] = [
+        [name, *(Figure.of([drain.cost(*share)]) for share in shares)] for name, drain in drains.items()
+    ]
     memory: list[list[str | Figure]] = [
         [
             f"{process}, while {name} drain",
@@ -186,6 +199,7 @@ def _found(rows: int, before: Load, sent: _Drain, read: _Drain) -> Found:
         sizes=f"{rows:,} webhooks and {rows:,} deliveries wait, {rows:,} more for a paused dataset",
         tables=[
             Table(["drained a second", "at 5–25 %", "at 25–75 %", "at 75–95 %", "seconds in all"], rates),
+            Table(["CPU ms each", "at 5–25 %", "at 25–75 %", "at 75–95 %"], costs),
             Table(["memory, MiB (PSS)", "after a tenth", "at the end"], memory),
             Table(["receiver at 20 webhooks/s", "p99 ms"], receiver),
         ],
@@ -241,7 +255,7 @@ As after hours without Meta: deliveries that are due at one dataset, as many tha
 webhooks that nobody has read, beside as many people and accepted deliveries of before. The deliveries drain first,
 by themselves, with Meta at 50 ms; then the webhooks. All the while 20 webhooks a second of organic messages come
 in, and what the receiver takes to answer is timed. One run, no rounds: the start and the end of one drain are
-compared.
+compared. CPU is that of the processes at work with Postgres and Valkey; a busy machine moves it less than rates.
 """,
     limits="""
 The same as without a backlog: a claim finds its rows at the head of an index, so what waits behind them costs
