@@ -29,6 +29,7 @@ from console.web.accounts import accounts
 from console.web.ads import ads
 from console.web.alerts import alerts
 from console.web.audit import audit
+from console.web.bodies import Bodies
 from console.web.contacts import contacts
 from console.web.datasets import datasets
 from console.web.deliveries import deliveries
@@ -61,7 +62,7 @@ BLUEPRINTS = (
 def create_app(runtime: Runtime) -> Flask:
     """The WSGI application. Raises RuntimeError when a view does not say who may open it."""
     app = Flask("console.web", static_url_path="/static")
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {MOUNT: create_api(runtime)})  # type: ignore[method-assign]
+    app.wsgi_app = Bodies(DispatcherMiddleware(app.wsgi_app, {MOUNT: create_api(runtime)}))  # type: ignore[method-assign]
     proxies = runtime.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
