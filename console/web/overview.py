@@ -11,7 +11,6 @@ from flask_babel import lazy_gettext
 from console.roi.funnel import CAPTURED, REPORTED
 from console.roi.measures import measures
 from console.roi.overview import Block, read_overview
-from console.roi.periods import Period
 from console.team.roles import Role
 from console.web.access import least, membership
 from console.web.attention import attention, link
@@ -19,7 +18,7 @@ from console.web.charts import TREND, TREND_COLUMNS, Trend, trend
 from console.web.cursors import cursor_of
 from console.web.figure_filters import Filters, read_filters
 from console.web.own import own_datasets
-from console.web.rows import link_to_rows, links_to_rows
+from console.web.rows import link_to_rows, links_to_rows, period_links
 from console.web.runtime import database
 from shared.db.delivery_figures import DeliveryFigures, read_delivery_figures
 from shared.domain.deliveries import State
@@ -140,13 +139,10 @@ def _card_links(card: DeliveryFigures, datasets: Mapping[str, int], test: str | 
 
 
 def _shown(filters: Filters, block: Block) -> Shown:
-    def of_period(period: Period, name: str) -> str:
-        days = {"period": None, "since": period.span.first.isoformat(), "until": period.span.last.isoformat()}
-        return link_to_rows(filters, name, block.currency, **days)
-
+    link_to = period_links(filters, block.currency)
     return Shown(
         block=block,
         now=measures(block.total),
         before=measures(block.before),
-        trend=trend(block.days, block.gaps, filters.today, TREND, TREND_COLUMNS, block.currency, of_period),
+        trend=trend(block.days, block.gaps, filters.today, TREND, TREND_COLUMNS, block.currency, link_to),
     )

@@ -9,14 +9,13 @@ from flask.typing import ResponseReturnValue
 
 from console.contacts import Rings, names_of
 from console.roi.measures import measures
-from console.roi.periods import Period
 from console.roi.quality import Quality, read_quality
 from console.team.roles import Role
 from console.web.access import least
 from console.web.charts import QUALITY, QUALITY_COLUMNS, trend
 from console.web.contacts import KIND_WORDS
 from console.web.figure_filters import read_filters
-from console.web.rows import link_to_rows
+from console.web.rows import link_to_rows, period_links
 from console.web.runtime import database, runtime
 from shared.db.channels import Channel
 
@@ -41,13 +40,8 @@ def page() -> ResponseReturnValue:
     chosen = [one for one in filters.channels if filters.asked.channel_ids in ((), (one.id,))]
     shown = [one for one in chosen if filters.asked.test or not one.is_test]
     unsigned = [one for one in shown if one.unsigned and one.enabled]
-
-    def of_period(period: Period, name: str) -> str:
-        days = {"period": None, "since": period.span.first.isoformat(), "until": period.span.last.isoformat()}
-        return link_to_rows(filters, name, "", **days)
-
     # Rows are listed by currency: with several there is no one list.
-    link = of_period if len(filters.currencies) < 2 else None
+    link = period_links(filters, "") if len(filters.currencies) < 2 else None
     return render_template(
         "quality.html",
         filters=filters,

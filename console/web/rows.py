@@ -1,6 +1,6 @@
 """The rows behind figures: conversations, leads, sales and days of spend that were counted; as a list and as a file."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext
 from console.roi.inside import LEVELS as INSIDE_LEVELS
 from console.roi.inside import Inside
 from console.roi.measures import measures
+from console.roi.periods import Period
 from console.roi.question import LEVELS
 from console.roi.rows import EVENTS, PART_OF, PARTS, ROWS_OF, Behind, Found, find, read_rows, read_spend_rows
 from console.team.roles import Role
@@ -56,6 +57,16 @@ def link_to_rows(filters: Filters, figure: str, currency: str, **more: str | Non
     """The address of the rows behind a figure. `more`: `part`; or `level`, `kind` and `id` of a row; `inside`, `of`."""
     kept = dict.fromkeys(_OWN) | {"rows": ROWS_OF[figure], "part": PART_OF.get(figure), "money": currency, **more}
     return filters.link("rows.page", **kept)
+
+
+def period_links(filters: Filters, currency: str) -> Callable[[Period, str], str]:
+    """What gives the address of the rows behind a figure of a trend, by its period and name."""
+
+    def link(period: Period, figure: str) -> str:
+        days = {"period": None, "since": period.span.first.isoformat(), "until": period.span.last.isoformat()}
+        return link_to_rows(filters, figure, currency, **days)
+
+    return link
 
 
 def links_to_rows(
