@@ -96,7 +96,7 @@ def test_the_address_says_the_days_and_a_preset_is_left_when_a_date_is_changed(b
     assert "before it begins" in response.get_data(as_text=True)
 
 
-def test_test_rows_are_shown_where_there_is_nothing_else_and_can_be_left_out(business):
+def test_pages_say_whether_test_rows_are_shown_and_whether_sums_are_still_being_made(business, monkeypatch):
     browser = business.as_role("viewer", WORKSPACE)
     assert "test channels only" in browser.get(business.path("overview/", WORKSPACE)).get_data(as_text=True)
     response = browser.get(business.path("overview/?test=0", WORKSPACE))
@@ -104,6 +104,11 @@ def test_test_rows_are_shown_where_there_is_nothing_else_and_can_be_left_out(bus
     other = business.as_role("viewer").get(business.path("overview/"))
     assert "Nothing happened on these days." in other.get_data(as_text=True)
     assert "test channels only" not in other.get_data(as_text=True)
+    monkeypatch.setattr(roi, "MOST_EVENTS_AT_ONCE", -1)
+    business.execute("update roi_zones set refreshed_at = '2026-01-02 03:04Z'")
+    for page in ("overview/", "ads/", "quality/", "rows/?rows=leads&money=BRL"):
+        text = browser.get(business.path(page, WORKSPACE)).get_data(as_text=True)
+        assert "figures are still being added up: these are as of" in text, page
 
 
 def test_a_day_that_was_not_synced_is_a_gap_in_the_chart_and_a_dash_in_its_table(business):
@@ -122,15 +127,6 @@ def test_a_day_that_was_not_synced_is_a_gap_in_the_chart_and_a_dash_in_its_table
     text = browser.get(business.path(f"overview/?since={gap}&until={gap}&unit=week", WORKSPACE)).get_data(as_text=True)
     assert "is a gap: " in text
     assert re.search(r'<th scope="row">[^<]*<span class="badge ">not whole</span></th><td class="number">–</td>', text)
-
-
-def test_each_page_of_sums_says_that_they_are_still_being_added_up(business, monkeypatch):
-    monkeypatch.setattr(roi, "MOST_EVENTS_AT_ONCE", -1)
-    business.execute("update roi_zones set refreshed_at = '2026-01-02 03:04Z'")
-    browser = business.as_role("viewer", WORKSPACE)
-    for page in ("overview/", "ads/", "quality/", "rows/?rows=leads&money=BRL"):
-        text = browser.get(business.path(page, WORKSPACE)).get_data(as_text=True)
-        assert "figures are still being added up: these are as of" in text, page
 
 
 def test_the_card_counts_the_deliveries_of_the_workspace(business):

@@ -57,11 +57,8 @@ def test_the_page_says_what_the_figures_are_and_what_is_wrong(site):
     assert tiles(narrowed)["Conversations"] == [f"{found.channels[channel].captured:,}"]
     assert tiles(narrowed)["Capture rate"] == ["–"]
     assert "Reports belong to no channel" in narrowed.get_data(as_text=True)
-
-
-def test_figures_of_one_currency_lead_to_their_rows(site):
+    # With one currency, figures lead to their rows.
     site.execute("update ad_accounts set currency = 'USD'")
-    browser = site.as_role("viewer", WORKSPACE)
     text = browser.get(site.path("quality/?unit=month", WORKSPACE)).get_data(as_text=True)
     links = re.findall(r'href="([^"]*/rows/\?rows=conversations[^"]*)"[^>]*>([0-9,]+)<', text)
     assert len(links) > 4
