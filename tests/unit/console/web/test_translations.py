@@ -6,6 +6,8 @@ import pytest
 from flask import Flask
 from flask_babel import Babel
 
+from console.errors import InvalidError
+from console.setup.schemas import DatasetSchema, load
 from console.web.language import FOLDER, LANGUAGES, _Domain, catalogs, translations
 from console.web.said import said
 from shared.domain.alerts import in_words
@@ -61,6 +63,12 @@ def test_a_sentence_is_said_with_its_values_in_the_language_of_the_page():
         assert said(together(finding, explain("answered_503").words)).endswith("respondió 503 en lugar de 2xx.")
         assert said(in_words("dataset_paused", "dataset:Team", {"reason": "by_hand"})).endswith(
             "está en pausa: Alguien pausó este conjunto de datos."
+        )
+        with pytest.raises(InvalidError) as refused:
+            load(DatasetSchema, {"name": "shop", "meta_id": "x1"}, what=sentence("This dataset"))
+        assert str(refused.value) == "This dataset can't be used:\n  meta_id: must be Meta's numeric id, digits only"
+        assert said(refused.value.args[0]) == (
+            "No se puede usar (Este conjunto de datos):\n  meta_id: debe ser el id numérico de Meta, solo dígitos"
         )
         assert said("nothing of ours") == "nothing of ours"
         assert said(None) == ""
