@@ -25,11 +25,11 @@ _USE_NOTED = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """For whom answers are made. `is_owner`: a person who owns the workspace; `only_tests`: a key for tests."""
+    """For whom answers are made. `role`: a person's, None for a key; `only_tests`: a key for tests."""
 
     workspace: str
     actor: str
-    is_owner: bool = False
+    role: Role | None = None
     only_tests: bool = False
 
 
@@ -90,7 +90,7 @@ def _by_session(conn: psycopg.Connection[Any], scope: Scope) -> Caller:
     found = next((one for one in person.memberships if wanted in (None, one.workspace)), None)
     if found is None:
         abort(404, "You are not a member of that workspace.")
-    return Caller(workspace=found.workspace, actor=person.actor, is_owner=Role(found.role) is Role.OWNER)
+    return Caller(workspace=found.workspace, actor=person.actor, role=Role(found.role))
 
 
 def _refuse(status: int, words: str) -> NoReturn:

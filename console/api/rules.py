@@ -17,6 +17,7 @@ from console.errors import NotFoundError
 from console.rule_trial import MOST_AT_ONCE, Tried, as_json, try_rules
 from console.rules import Saved, add_rule, change_rule, checked_definition, described, history, remove
 from console.rules import rules as rules_of
+from console.team.roles import Role
 from console.web.runtime import database
 from shared.db.channels import all_channels
 from shared.db.rules import RuleRow
@@ -134,6 +135,8 @@ def versions(rule_id: int) -> dict[str, Any]:
 @rules.response(200, TrialSchema)
 def trial(query: dict[str, Any], rule_id: int) -> dict[str, Any]:
     """Show what a rule would have made of the webhooks that are stored. Nothing is written or sent."""
+    if caller().role is Role.VIEWER:
+        abort(403, "What people wrote is read for this: it takes an operator of the workspace, or a key.")
     with database() as conn:
         rule = _rule(conn, rule_id)
         tried = Tried(name=rule.name, definition=read_definition(rule.definition), channel_id=rule.channel_id)

@@ -10,6 +10,7 @@ from console.api.caller import caller
 from console.api.paging import StrictQuery
 from console.api.schemas.parts import page_of
 from console.api.schemas.setup import AuditSchema, ChannelSchema, DatasetSchema
+from console.team.roles import Role
 from console.web.runtime import database
 from shared.db.audit import entries
 from shared.db.channels import all_channels
@@ -55,7 +56,7 @@ def datasets(_query: dict[str, Any]) -> dict[str, Any]:
 @setup.response(200, page_of(AuditSchema, "AuditPage"))
 def audit(query: dict[str, Any]) -> dict[str, Any]:
     """List who changed what, newest first. For owners who are logged in."""
-    if not caller().is_owner:
+    if caller().role is not Role.OWNER:
         abort(403, "The audit log is for owners of the workspace who are logged in, not for keys.")
     with database() as conn:
         found = entries(

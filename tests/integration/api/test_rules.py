@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from console.team.roles import Role
 from shared.domain.api_scopes import Scope
 from tests.integration.api.programs import Program
 
@@ -25,6 +26,8 @@ def test_a_rule_is_added_tried_switched_on_changed_and_removed(program: Program)
     path = f"rules/{rule['id']}"
     tried = program.json(f"{path}/trial")
     assert (tried["webhooks"], tried["fired"], tried["marks"]) == (0, 0, {})
+    people = {role: program.site.as_role(role).get(f"/api/v1/{path}/trial").status_code for role in Role}
+    assert people == {Role.VIEWER: 403, Role.OPERATOR: 200, Role.OWNER: 200}
     assert program.json(path, method="PATCH", json={"enabled": True})["enabled"] is True
     changed = program.json(path, method="PATCH", json={"then": {"stage": "hot"}})
     assert (changed["version"], changed["enabled"], changed["then"]) == (2, True, {"stage": "hot"})
