@@ -54,6 +54,13 @@ def install(app: Flask) -> None:
         # What is read of a request is flat; only a body that was made for it nests as deep as Python's stack.
         return problem(400, "The body is nested too deeply to be read.")
 
+    @app.errorhandler(ValueError)
+    def no_number(error: ValueError) -> Response:
+        # Python reads no integer of more than 4,300 digits, and its reader of JSON says so as it comes.
+        if traceback.extract_tb(error.__traceback__)[-1].filename != json.decoder.__file__:
+            return unexpected(error)
+        return problem(400, "A number in the body has too many digits to be read.")
+
     @app.errorhandler(ConsoleError)
     def refused(error: ConsoleError) -> Response:
         return problem(next((status for kind, status in _STATUS if isinstance(error, kind)), 422), str(error))

@@ -13,6 +13,8 @@ from shared.db.rollups import Span
 Level = Literal["campaign", "ad_set", "ad", "creative"]
 LEVELS: tuple[Level, ...] = ("campaign", "ad_set", "ad", "creative")
 LONGEST_DAYS = 1100
+#: Days outside would only overflow what is made of them, such as the period before.
+EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +68,14 @@ PRESETS: Mapping[str, Callable[[date], Span]] = MappingProxyType(
 def span_of(today: date, *, preset: str | None = None, since: date | None = None, until: date | None = None) -> Span:
     """The days of a preset, or from `since` to `until`, both included. `today` is today in the zone asked about.
 
-    Raises InvalidError for an unknown preset, days in the wrong order, and more days than anybody can look at.
+    Raises InvalidError for an unknown preset, days in the wrong order, and more or other days than anybody can look at.
     """
     if since is None and until is None:
         if (preset or USUAL) not in PRESETS:
             raise InvalidError(f"There is no period '{preset}'. There are: {', '.join(PRESETS)}, or two dates.")
         return PRESETS[preset or USUAL](today)
+    if not all(EARLIEST <= day <= LATEST for day in (since, until) if day):
+        raise InvalidError(f"The period is not within the years {EARLIEST.year} to {LATEST.year}.")
     first = since or (until or today) - timedelta(days=27)
     last = until or today
     if first > last:

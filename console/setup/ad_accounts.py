@@ -126,6 +126,8 @@ def _columns(conn: psycopg.Connection[Any], said: Mapping[str, Any]) -> dict[str
     given = dict(said)
     if isinstance(given.get("meta_id"), str):
         given["meta_id"] = given["meta_id"].strip().removeprefix("act_")
+    if isinstance(given.get("currency"), str):
+        given["currency"] = given["currency"].strip()
     values = dict(load(AdAccountSchema, given, what=sentence("This ad account")))
     if "credential" in values:
         name = values.pop("credential")

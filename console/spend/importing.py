@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from console.roi.question import EARLIEST, LATEST
 from console.spend.file import FileRow, Line, SpendFile
 from shared.db import audit
 from shared.db.ad_accounts import AdAccount, update_account
@@ -17,6 +18,8 @@ from shared.domain.reasons import explain
 
 #: What a line would do; any other verdict is a reason code of shared.domain.reasons.SPEND.
 NEW, CHANGED, SAME = "new", "changed", "same"
+#: Of an amount; Meta gives two, and no column takes any number of them.
+_MOST_DECIMALS = 20
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def judge_lines(
     conn: psycopg.Connection[Any], account: AdAccount, lines: Sequence[Line], *, source: str = "csv"
 ) -> list[Judged]:
     """What each line would do. Days that Meta gave, another currency and another level of a day are refused."""
-    days = [line.row.day for line in lines if line.row]
+    days = [line.row.day for line in lines if line.row and EARLIEST <= line.row.day <= LATEST]
     if not days:
         return [Judged(line, line.problem or "date_invalid") for line in lines]
     first, last = min(days), max(days)
@@ -81,6 +84,10 @@ def _judge(
 
 
 def _problem(row: FileRow, currency: str | None, level: str, owner: str, *, is_double: bool) -> str | None:
+    if not EARLIEST <= row.day <= LATEST:
+        return "date_invalid"
+    if int(row.spend.as_tuple().exponent) < -_MOST_DECIMALS:
+        return "number_invalid"
     if currency is None:
         return "spend_currency_unknown"
     if (row.currency or currency) != currency:

@@ -14,7 +14,7 @@ from console.team.roles import Role
 from console.team.words import N_
 from console.web.access import least, membership, person
 from console.web.attention import needs_of_rows
-from console.web.cursors import cursor_of, split_cursor
+from console.web.cursors import cursor_of, split_numbered
 from console.web.errors import back_to
 from console.web.own import own_channels
 from console.web.runtime import database, runtime
@@ -34,8 +34,7 @@ _KINDS = ("email", "webhook", "slack")
 def page() -> ResponseReturnValue:
     """Alerts that hold now, and what needs somebody without being one; with `show=before` those that are over."""
     show = "before" if request.args.get("show") == "before" else "now"
-    place = split_cursor(request.args.get("before", ""))
-    after = (place[0], int(place[1])) if place and place[1].isdecimal() else None
+    after = split_numbered(request.args.get("before", ""))
     with database() as conn:
         found = list_alerts(conn, states=_STATES[show], workspaces=_workspaces(), limit=_PAGE + 1, after=after)
         needs = needs_of_rows(conn, own_channels(conn)) if show == "now" and after is None else []

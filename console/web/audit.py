@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from console.team.roles import Role
 from console.web.access import least, membership, person
+from console.web.cursors import row_number
 from console.web.runtime import database
 from shared.db.audit import entries
 from shared.db.memberships import members_of
@@ -24,7 +25,7 @@ def page() -> ResponseReturnValue:
             workspace=membership().workspace,
             everything=person().owner_everywhere,
             search=search,
-            before=request.args.get("before", type=int),
+            before=row_number(request.args.get("before", "")),
             limit=_PAGE + 1,
         )
         names = {f"user:{one.id}": one.shown_name for one in members_of(conn, membership().workspace)}

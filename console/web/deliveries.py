@@ -16,7 +16,7 @@ from console.team.roles import Role
 from console.trace import trace
 from console.web.access import least, membership, person
 from console.web.csv_download import csv_answer
-from console.web.cursors import cursor_of, split_cursor
+from console.web.cursors import cursor_of, split_numbered
 from console.web.delivery_filters import Asked, asked
 from console.web.runtime import database, runtime
 from shared.capi.event_names import META_NAMES
@@ -118,8 +118,7 @@ def _story(delivery_id: int, *, reveal: bool) -> ResponseReturnValue:
 
 
 def _after() -> tuple[Any, int] | None:
-    place = split_cursor(request.args.get("before", ""))
-    return (place[0], int(place[1])) if place and place[1].isdecimal() else None
+    return split_numbered(request.args.get("before", ""))
 
 
 def _all(question: Asked) -> Iterator[DeliveryRow]:

@@ -20,6 +20,8 @@ REFUSED = {
     "ads?campaign_id=1&ad_id=2": "Give one",
     "ads?sort=luck": "sort",
     "spend?cursor=W10": "cursor",
+    "funnel?since=0001-01-01&until=0001-01-31": "period",
+    "ads?since=9999-12-01&until=9999-12-31": "period",
     "alerts?state=loud": "state",
 }
 
@@ -54,11 +56,14 @@ def test_spend_is_judged_row_by_row_stored_once_and_audited(program: Program) ->
         row(ad_id="9002", currency="USD"),
         {"date": "2026-11-20", "campaign_name": "Winter", "spend": 3},
         {"date": "2026-11-21", "spend": 7.25},
+        row(date="9999-12-31"),
+        row(spend="0." + "1" * 20_000),
     )
     assert [one["verdict"] for one in first["data"]] == [
-        "new", "twice_in_file", "id_rounded", "spend_currency_differs", "other_level", "new",
+        "new", "twice_in_file", "id_rounded", "spend_currency_differs", "other_level", "new", "date_invalid",
+        "number_invalid",
     ]  # fmt: skip
-    assert [one["refused"] for one in first["data"]] == [False, True, True, True, True, False]
+    assert [one["refused"] for one in first["data"]] == [False, True, True, True, True, False, True, True]
     assert all(bool(one["words"]) is one["refused"] for one in first["data"])
     assert first["stored"] == 2
     assert bring(program, row(spend="13"))["verdicts"] == {"changed": 1}
@@ -71,6 +76,12 @@ def test_spend_is_judged_row_by_row_stored_once_and_audited(program: Program) ->
     assert [one["currency"] for one in program.json("ad-accounts")["data"]] == ["BRL"]
     audited = program.site.rows("select actor, workspace from audit_log where action = 'spend.import'")
     assert {one["actor"] for one in audited} == {f"api_key:{program.key_id}"}
+    long = program.ask(
+        "spend", method="POST", data=b'{"account": 1' + b"0" * 5000 + b"}", content_type="application/json"
+    )
+    assert (long.status_code, "digits" in long.get_json()["detail"]) == (400, True)
+    line = program.ask("ad-accounts", method="POST", json={**ACCOUNT, "name": "other", "currency": "BRL\n"})
+    assert line.get_json()["currency"] == "BRL"
     with_zero = program.ask("spend", method="POST", json={"account": "conta", "data": [row(ad_name="a\0b", spend=-1)]})
     assert with_zero.status_code == 422
     assert {one["field"] for one in with_zero.get_json()["errors"]} == {"data.0.ad_name", "data.0.spend"}

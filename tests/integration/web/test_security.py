@@ -94,6 +94,15 @@ def test_a_nul_is_refused_wherever_it_comes(site):
     assert browser.get("/link/%00").status_code == 400
 
 
+def test_a_place_or_a_day_that_nothing_has_is_as_if_it_was_not_said(site):
+    owner, long = site.as_role("owner"), "9" * 5000
+    place = f"before=2026-01-01T00:00:00%2B00:00_{long}"
+    pages = [f"alerts/?{place}", f"deliveries/?{place}", f"audit/?before={'9' * 40}", f"contacts/?before={long}"]
+    pages += [f"overview/?since={year}-12-01&until={year}-12-31" for year in ("0001", "9999")]
+    for page in pages:
+        assert owner.get(site.path(page)).status_code == 200, page
+
+
 def test_without_postgres_a_page_says_so_and_the_process_is_not_ready(site, postgres_url):
     browser = site.as_role("viewer")
     name = conninfo_to_dict(site.owner_url)["dbname"]

@@ -38,6 +38,8 @@ def test_two_dates_are_a_period_and_one_is_the_end_or_the_start_of_one():
         {"preset": "year"},
         {"since": TODAY, "until": TODAY - timedelta(days=1)},
         {"since": TODAY - timedelta(days=LONGEST_DAYS)},
+        {"until": date.min},
+        {"since": date.max - timedelta(days=3), "until": date.max},
     ],
 )
 def test_a_period_that_nobody_can_mean_is_refused_with_what_is_possible(said):
