@@ -188,6 +188,9 @@ def test_a_filter_takes_effect_at_once_and_stays_in_the_address(business, visito
     page.wait_for_url("**unit=week**")
     page.get_by_role("heading", name="Week by week").first.wait_for()
     page.locator(".chart canvas").first.wait_for()
+    page.locator(".chart .u-over").first.hover()
+    legend = page.locator(".chart .u-legend").first.inner_text()
+    assert re.search(r"Week:?\s*[0-9]+ .*[0-9]{4}", legend), legend
     page.get_by_label("Counted on").select_option("click")
     page.wait_for_url("**basis=click**")
     assert "unit=week" in page.url, "what was chosen below stays chosen above"
