@@ -18,6 +18,9 @@ from shared.db.rollups import DAYS, Span, day_parameters, spans, touched_days
 #: Touched days with more events than this are not added up while somebody waits for the page.
 MOST_EVENTS_AT_ONCE = 20_000
 
+#: A conversion counts by two days and two clicks.
+_EVENTS_OF_EACH = 4
+
 #: Medians are of so many clicks of each channel, the newest: more take seconds, and tell nothing new.
 MOST_CLICKS = 5_000
 
@@ -74,15 +77,23 @@ _PARTS = ("day", "channel_id", "ad_id")
 def look_at_days(conn: psycopg.Connection[Any], question: Question, zone: str) -> Days:
     """Which days of the question have to be added up afresh in this zone, if that can be done while one waits."""
     touched = touched_days(conn, question.workspace, zone, question.span)
+    # What is kept of days that never were added up, of a new zone, says nothing of how much there is.
     row = conn.execute(
         """
-        select z.refreshed_at, (select coalesce(sum(events), 0) from roi_daily d
-                                where d.workspace = z.workspace and d.zone = z.zone and d.day = any(%s))
-        from roi_zones z where z.workspace = %s and z.zone = %s
+        select z.refreshed_at,
+               (select coalesce(sum(events), 0) from roi_daily d
+                where d.workspace = z.workspace and d.zone = z.zone and d.day = any(%(days)s)),
+               (select count(*) from (
+                    select from unnest(%(days)s::date[]) t (day)
+                    join conversions c on c.workspace = z.workspace
+                         and c.occurred_at >= t.day::timestamp at time zone %(zone)s
+                         and c.occurred_at < (t.day + 1)::timestamp at time zone %(zone)s
+                    limit %(most)s) c)
+        from roi_zones z where z.workspace = %(workspace)s and z.zone = %(zone)s
         """,
-        [touched, question.workspace, zone],
+        {"days": touched, "workspace": question.workspace, "zone": zone, "most": max(0, MOST_EVENTS_AT_ONCE) + 1},
     ).fetchone()
-    if row is not None and row[1] > MOST_EVENTS_AT_ONCE:
+    if row is not None and max(row[1], _EVENTS_OF_EACH * row[2]) > MOST_EVENTS_AT_ONCE:
         return Days(zone=zone, as_of=row[0])
     return Days(zone=zone, touched=touched)
 

@@ -109,6 +109,9 @@ def test_days_with_too_much_to_add_up_at_once_are_as_of_their_last_time(conn, mo
     assert days.touched == []
     assert days.as_of is not None
     assert read_cells(conn, question, days, by=()) != []
+    # Those of a zone that is new are not added up at once either.
+    add_zone(conn, "default", ZONE)
+    assert look_at_days(conn, question, ZONE).as_of is not None
 
 
 def test_medians_are_those_of_the_clicks_asked_for(conn):
