@@ -158,6 +158,23 @@ def test_a_changed_conversion_is_worked_in_without_adding_its_day_up_again(conn,
         assert added_up(conn, "select * from roi_daily") == by_hand(conn, "UTC")
 
 
+def test_the_first_click_of_an_old_customer_touches_no_day_of_theirs(conn, monkeypatch):
+    add_zone(conn, "default", "UTC")
+    rows = Rows(conn, 8)
+    rows.contacts = [one(conn, "insert into contacts (workspace) values ('default') returning id")]
+    monkeypatch.setattr(rows.random, "random", lambda: 0.5)  # No other contact comes.
+    for _ in range(3):
+        rows.conversion()
+    refresh_all(conn)
+    monkeypatch.setattr(rollups, "_add_up", lambda *_: pytest.fail("a day was read again"))
+    contact = rows.contacts[0]
+    rows.touchpoint()
+    conn.execute("insert into contacts (workspace, merged_into) values ('default', %s)", [contact])
+    rows.reattribute()
+    refresh_all(conn)
+    assert added_up(conn, "select * from roi_daily") == by_hand(conn, "UTC")
+
+
 def test_what_a_changed_conversion_costs_does_not_grow_with_its_day(conn):
     add_zone(conn, "default", "UTC")
     contact = one(conn, "insert into contacts (workspace) values ('default') returning id")
