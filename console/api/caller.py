@@ -12,6 +12,7 @@ from console.team.roles import Role
 from console.team.sessions import find_session, person_of
 from console.web import cookies
 from console.web.runtime import database, runtime
+from console.web.turns import begin_turn, end_turns
 from shared.api_keys import bearer_key, hash_key
 from shared.db.api_keys import live_api_key
 from shared.db.submissions import touch_api_keys
@@ -63,6 +64,10 @@ def install(app: Flask) -> None:
             return
         with database() as conn:
             g.caller = _by_key(conn, scope) if "Authorization" in request.headers else _by_session(conn, scope)
+        if not begin_turn(runtime().turns, g.caller.actor):
+            abort(429, "Too many calls are under way. Make fewer at once, and send this one again.")
+
+    end_turns(app)
 
 
 def _by_key(conn: psycopg.Connection[Any], scope: Scope) -> Caller:

@@ -13,7 +13,8 @@ from flask.typing import ResponseReturnValue
 from console.team.roles import Person, Role
 from console.team.sessions import find_session, person_of
 from console.web import cookies
-from console.web.runtime import database
+from console.web.runtime import database, runtime
+from console.web.turns import begin_turn, end_turns
 from shared.db.memberships import Membership
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -58,6 +59,7 @@ def install(app: Flask) -> None:
     app.url_value_preprocessor(_take_workspace)
     app.url_defaults(_give_workspace(app))
     app.before_request(_guard(app))
+    end_turns(app)
 
 
 def check(app: Flask) -> None:
@@ -114,6 +116,8 @@ def _guard(app: Flask) -> Callable[[], ResponseReturnValue | None]:
             return None
         if g.person is None:
             return _to_login()
+        if not begin_turn(runtime().turns, g.person.actor):
+            abort(429)
         if isinstance(access, Role):
             if g.workspace_id is None or (found := g.person.membership(g.workspace_id)) is None:
                 # Not even that there is such a workspace.

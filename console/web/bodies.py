@@ -7,14 +7,13 @@ of one network, and whoever comes on top is told to come again.
 
 import io
 import json
-from collections import Counter
 from collections.abc import Iterable
-from threading import Lock
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from console.team.throttle import network_of
 from console.web.security import LARGEST_FILE
+from console.web.turns import Turns
 from shared.logs import get_logger
 
 log = get_logger(__name__)
@@ -32,35 +31,21 @@ class Bodies:
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
-        self._lock = Lock()
-        self._under_way: Counter[str] = Counter()
+        self._turns = Turns(most=AT_ONCE, each=OF_ONE_NETWORK)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         length = _length(environ)
         if environ["REQUEST_METHOD"] in _WITHOUT or not 0 < length <= _MOST_BYTES:
             return self._app(environ, start_response)
         network = network_of(environ.get("REMOTE_ADDR"))
-        if not self._begin(network):
+        if not self._turns.begin(network):
             log.warning("a body was not read: too many are under way", most=AT_ONCE, of_one_network=OF_ONE_NETWORK)
             return _come_again(environ, start_response)
         try:
             body = _read(environ["wsgi.input"], length)
         finally:
-            self._end(network)
+            self._turns.end(network)
         return self._app({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
-
-    def _begin(self, network: str) -> bool:
-        with self._lock:
-            if self._under_way.total() >= AT_ONCE or self._under_way[network] >= OF_ONE_NETWORK:
-                return False
-            self._under_way[network] += 1
-            return True
-
-    def _end(self, network: str) -> None:
-        with self._lock:
-            self._under_way[network] -= 1
-            # Networks that are gone are not kept.
-            self._under_way += Counter()
 
 
 def _length(environ: WSGIEnvironment) -> int:

@@ -36,6 +36,10 @@ _PAGES = {
     ),
     405: (lazy_gettext("There is nothing here"), lazy_gettext("Open the page from the navigation.")),
     413: (lazy_gettext("This is too large"), lazy_gettext("Send less at once.")),
+    429: (
+        lazy_gettext("This is too much at once"),
+        lazy_gettext("Wait until the pages that you have asked for are there, then try again."),
+    ),
     503: (
         lazy_gettext("The database can't be reached"),
         lazy_gettext("Webhooks are still taken in. Try again in a minute; if it stays, look at Postgres."),

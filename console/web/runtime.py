@@ -12,6 +12,7 @@ from console.errors import UnavailableError
 from console.team.throttle import Throttle
 from console.team.words import N_
 from console.web.background import Background
+from console.web.turns import Turns
 from shared.crypto import HashRing, KeyRing, derive_keys
 from shared.db.pool import open_pool
 from shared.limits import RefusalLimit
@@ -21,6 +22,9 @@ from shared.settings import LOOPBACK, Settings
 #: The settings that a console can't do without.
 NEEDS = ("DATABASE_URL", "SECRET_KEYS", "CONSOLE_URL")
 _EXTENSION = "ctwa"
+#: So many pages of one person, or calls of one key, are made at once by a process, which leaves threads for others.
+#: Browsers open six connections to a host.
+MOST_OF_ONE = 6
 
 
 class Runtime:
@@ -33,6 +37,7 @@ class Runtime:
         #: They sign what a form carries; the newest signs, all of them are believed.
         self.cookie_keys = derive_keys(settings.secret_keys, purpose="console cookies")
         self.refusals = RefusalLimit()
+        self.turns = Turns(each=MOST_OF_ONE)
         self.background = Background()
         self.pool = open_pool(settings.database_url, process="console", size=connections)
         parts = urlsplit(settings.console_url)

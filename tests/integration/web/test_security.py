@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from console.web.turns import Turns
 from shared.logs import configure_logs
 from tests.integration.web.site import CONSOLE_URL
 
@@ -101,6 +102,20 @@ def test_a_place_or_a_day_that_nothing_has_is_as_if_it_was_not_said(site):
     pages += [f"overview/?since={year}-12-01&until={year}-12-31" for year in ("0001", "9999")]
     for page in pages:
         assert owner.get(site.path(page)).status_code == 200, page
+
+
+def test_one_person_or_key_leaves_room_for_others(site):
+    site.runtime.turns, one = Turns(each=1), site.member("viewer")
+    assert [site.as_user(one).get("/account/").status_code for _ in range(2)] == [200, 200], "one after the other"
+    assert site.runtime.turns.begin(f"user:{one}")
+    busy = site.as_user(one).get("/account/")
+    assert (busy.status_code, "too much at once" in busy.text) == (429, True)
+    call = site.as_user(one).get("/api/v1/channels")
+    assert (call.status_code, call.headers["Retry-After"]) == (429, "30")
+    assert site.as_role("owner").get("/account/").status_code == 200
+    assert site.as_user(one).get("/login").status_code == 302, "which costs little"
+    site.runtime.turns.end(f"user:{one}")
+    assert site.as_user(one).get("/api/v1/channels").status_code == 200
 
 
 def test_without_postgres_a_page_says_so_and_the_process_is_not_ready(site, postgres_url):

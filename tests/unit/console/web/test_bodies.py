@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Semaphore
 
 from console.web.bodies import AT_ONCE, OF_ONE_NETWORK, Bodies
+from console.web.runtime import MOST_OF_ONE
 from console.web.server import THREADS
 
 HERE, THERE = "192.0.2.7", "198.51.100.7"
@@ -41,6 +42,7 @@ def ask(bodies, source, address, method="POST", path="/login", **more):
 
 def test_bodies_that_never_end_leave_threads_for_everybody_else():
     assert OF_ONE_NETWORK < AT_ONCE < THREADS
+    assert MOST_OF_ONE < THREADS
     bodies, begun, rest = Bodies(app), Semaphore(0), Event()
     length = {"CONTENT_LENGTH": "9"}
     with ThreadPoolExecutor(AT_ONCE) as threads:
