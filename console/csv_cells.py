@@ -1,7 +1,8 @@
 """Texts in CSV files: what a spreadsheet would run as a formula is made plain text."""
 
-#: What a spreadsheet takes for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: What a spreadsheet takes for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection), also
+#: in full width, as people write who write Japanese or Chinese.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def plain_text(text: str) -> str:

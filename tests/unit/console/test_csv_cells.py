@@ -5,7 +5,7 @@ import pytest
 from console.csv_cells import plain_text
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_a_text_that_begins_like_a_formula_is_made_text(start):
     assert plain_text(f"{start}1+1") == f"'{start}1+1"
 
