@@ -59,8 +59,10 @@ def up(ctx: click.Context, /, own_state_dir: Path | None, detach: bool, as_json:
         plan = make_plan(state_dir, os.environ, wanted_ports=ports)
     except (StackError, OSError) as error:
         raise UnavailableError(str(error)) from error
+    # Made here: within the block the stdout of now is stderr already.
+    show = _shower(state_dir, as_json)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        status = _run(Supervisor(state_dir, plan), detach=detach, echo=not as_json, show=_shower(state_dir, as_json))
+        status = _run(Supervisor(state_dir, plan), detach=detach, echo=not as_json, show=show)
     sys.exit(status)
 
 

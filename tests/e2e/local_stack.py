@@ -104,9 +104,10 @@ class LocalStack:
         self._settings = settings
 
     def up(self) -> None:
-        done = ctwa("up", "--detach", "--state-dir", str(self.state_dir), **self._settings)
+        done = ctwa("up", "--detach", "--json", "--state-dir", str(self.state_dir), **self._settings)
         assert done.returncode == 0, done.stdout + done.stderr
         self.begun = self.record
+        assert json.loads(done.stdout)["addresses"] == dict(self.begun.addresses)
 
     @property
     def record(self) -> Stack:
