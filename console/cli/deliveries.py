@@ -8,12 +8,13 @@ import click
 from console.cli import options
 from console.cli.context import Session, open_session, session
 from console.cli.delivery_repairs import resolve_, retry_
-from console.cli.render import age, money, print_json, print_table
+from console.cli.render import money, print_json, print_table
 from console.cli.trace_lines import trace_lines
 from console.setup.channels import channel_named
 from console.setup.datasets import dataset_named
 from console.trace import trace
 from shared.db.results import DeliveryFilter, DeliveryRow, list_deliveries
+from shared.domain.durations import rough
 
 
 @click.group(invoke_without_command=True)
@@ -68,7 +69,7 @@ def deliveries(
         [
             (
                 row.id,
-                age((now - row.created_at).total_seconds()),
+                rough((now - row.created_at).total_seconds()),
                 row.state,
                 row.reason,
                 row.event_name,

@@ -70,14 +70,6 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def age(seconds: float) -> str:
-    """A duration in its largest fitting unit: 45 s, 12 min, 3 h, 5 d."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if abs(seconds) >= 2 * size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"
-
-
 def money(value: Decimal | None, currency: str | None) -> str:
     """A value with its currency, or a dash."""
     return "-" if value is None else f"{value:f} {currency}"

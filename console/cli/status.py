@@ -10,9 +10,10 @@ from redis.exceptions import RedisError
 
 from console.cli import options
 from console.cli.context import Session, session
-from console.cli.render import age, plain, print_fields, print_json
+from console.cli.render import plain, print_fields, print_json
 from console.errors import UnavailableError
 from console.status import look, look_at_spool, look_at_version, problems
+from shared.domain.durations import rough
 from shared.queue import make_redis
 
 
@@ -72,7 +73,7 @@ def _echo(report: dict[str, Any]) -> None:
         backlog = report["backlog"]
         fields |= {
             "redis": report["redis"],
-            "processes": _joined(f"{one['process']} {age(one['seconds_ago'])} ago" for one in report["processes"]),
+            "processes": _joined(f"{one['process']} {rough(one['seconds_ago'])} ago" for one in report["processes"]),
             **{f"{kind} waiting": _waiting(backlog[kind]) for kind in ("webhooks", "deliveries")},
             "deliveries": _joined(f"{count} {state}" for state, count in report["deliveries"].items()),
             "unknown outcomes": _unknown(report["unknown"]),
@@ -96,7 +97,7 @@ def _joined(parts: Any) -> str:
 
 
 def _unknown(unknown: dict[str, Any]) -> str:
-    return f"{unknown['count']}, the oldest for {age(unknown['oldest_seconds'])}" if unknown["count"] else "none"
+    return f"{unknown['count']}, the oldest for {rough(unknown['oldest_seconds'])}" if unknown["count"] else "none"
 
 
 def _duplicates(stopped: dict[str, int]) -> str:
@@ -112,4 +113,4 @@ def _alerts(alerts: list[dict[str, Any]]) -> str:
 
 def _waiting(backlog: dict[str, Any]) -> str:
     waiting = backlog["waiting"]
-    return f"{waiting}, the oldest for {age(backlog['oldest_seconds'])}" if waiting else "none"
+    return f"{waiting}, the oldest for {rough(backlog['oldest_seconds'])}" if waiting else "none"

@@ -6,11 +6,12 @@ import click
 
 from console.cli import options
 from console.cli.context import Session, open_session, session
-from console.cli.render import age, print_fields, print_json, print_table
+from console.cli.render import print_fields, print_json, print_table
 from console.cli.replay import replay_
 from console.setup.channels import channel_named
 from console.webhooks import describe_webhook, open_body, webhook_with
 from shared.db.results import WebhookFilter, WebhookRow, list_webhooks
+from shared.domain.durations import rough
 
 
 @click.group(invoke_without_command=True)
@@ -58,7 +59,7 @@ def webhooks(
         [
             (
                 row.id,
-                age((now - row.received_at).total_seconds()),
+                rough((now - row.received_at).total_seconds()),
                 row.channel,
                 row.state,
                 _messages(row),

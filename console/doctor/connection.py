@@ -1,11 +1,13 @@
 """Whether webhooks come, authenticated, once, and with messages in them. Pure."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from console.doctor.findings import ChannelFacts, Check, Finding, Proof, Severity
 from console.setup.channels import secret_problems
 from shared.db.health import ChannelTraffic
+from shared.domain.durations import rough
 from shared.domain.reasons import explain
 from shared.domain.sentences import Sentence, sentence, together
 from shared.providers.base import Provider, Request, Secrets
@@ -37,7 +39,7 @@ def proof_of(provider: Provider, unsigned: bool, held: Sequence[Secrets]) -> Pro
 
 
 def _proof(facts: ChannelFacts) -> Iterator[Finding]:
-    name = facts.channel.name
+    name = shlex.quote(facts.channel.name)
     severity, words, next_step = {
         Proof.SET: (Severity.OK, sentence("Its secret is set, and a webhook signed with it is taken."), None),
         Proof.ROTATING: (
@@ -74,7 +76,7 @@ def _arrivals(facts: ChannelFacts) -> Iterator[Finding]:
             next_step=sentence(
                 "Enter the URL {url} at the provider, then try: ctwa send-sample --channel {name}",
                 url=facts.url,
-                name=facts.channel.name,
+                name=shlex.quote(facts.channel.name),
             ),
             where=sentence(hints.where),
         )
@@ -119,7 +121,7 @@ def _subscription(facts: ChannelFacts) -> Iterator[Finding]:
             "They don't look like {provider}'s. Is this channel's provider right, and does only this provider post to"
             " its URL? See one: ctwa webhooks --channel {name}",
             provider=facts.provider.title,
-            name=facts.channel.name,
+            name=shlex.quote(facts.channel.name),
         )
     else:
         next_step = together(sentence("The subscription is probably wrong."), sentence(facts.hints.subscribe))
@@ -146,7 +148,9 @@ def _rejected(facts: ChannelFacts) -> Iterator[Finding]:
         ),
         next_step=together(
             first.next_step,
-            sentence("They are kept: ctwa webhooks --state rejected --channel {name}", name=facts.channel.name),
+            sentence(
+                "They are kept: ctwa webhooks --state rejected --channel {name}", name=shlex.quote(facts.channel.name)
+            ),
         ),
         where=sentence(facts.hints.where),
     )
@@ -209,8 +213,8 @@ def _counted(count: int, code: str, words: str) -> Sentence:
 
 
 def _age(traffic: ChannelTraffic) -> str:
-    """As 3:25:45, or 2 days, 3:25:45."""
-    return str(timedelta(seconds=int(traffic.seconds_ago or 0)))
+    """As 25 min or 3 h: it stands in sentences of every language."""
+    return rough(traffic.seconds_ago or 0)
 
 
 CHECKS: tuple[Check, ...] = (_proof, _arrivals, _subscription, _rejected, _twice)

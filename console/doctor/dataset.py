@@ -1,5 +1,6 @@
 """Whether what a channel brings can go to Meta. Pure."""
 
+import shlex
 from collections.abc import Iterator
 
 from console.doctor.findings import ChannelFacts, Check, Finding, Severity
@@ -14,7 +15,7 @@ def _dataset(facts: ChannelFacts) -> Iterator[Finding]:
     """Whether what this channel brings can go to Meta."""
     dataset = facts.dataset
     if dataset is None:
-        step = sentence("Link one: ctwa channels set {name} --dataset NAME", name=facts.channel.name)
+        step = sentence("Link one: ctwa channels set {name} --dataset NAME", name=shlex.quote(facts.channel.name))
         words = sentence("It has no dataset, so its leads are counted and never reported.")
         yield _linked(Severity.FAIL, words, step)
         return
@@ -29,11 +30,11 @@ def _dataset(facts: ChannelFacts) -> Iterator[Finding]:
 def _dataset_problems(dataset: Dataset) -> Iterator[Finding]:
     name = dataset.name
     if dataset.sending != "on":
-        step = sentence("When it is to report: ctwa datasets set {name} --sending on", name=name)
+        step = sentence("When it is to report: ctwa datasets set {name} --sending on", name=shlex.quote(name))
         words = sentence("Sending is {sending} for dataset {name}.", sending=dataset.sending, name=name)
         yield _linked(Severity.WARN, words, step)
     if dataset.credential_id is None:
-        step = sentence("Give it one: ctwa datasets set {name} --credential NAME", name=name)
+        step = sentence("Give it one: ctwa datasets set {name} --credential NAME", name=shlex.quote(name))
         yield _linked(Severity.FAIL, sentence("Dataset {name} has no Meta token.", name=name), step)
     if code := dataset_problem(profile_of(dataset)):
         words = sentence("Dataset {name} can't send: {words}", name=name, words=explain(code).words)

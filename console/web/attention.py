@@ -65,7 +65,8 @@ def needs_of_rows(
 ) -> list[Need]:
     """What the rows themselves say, at once and whatever alerts are switched on."""
     if card is None:
-        card = read_delivery_figures(conn, membership().workspace, since=datetime.now(UTC), test=only_tests(channels))
+        test = only_tests(conn, channels)
+        card = read_delivery_figures(conn, membership().workspace, since=datetime.now(UTC), test=test)
     used = {one.dataset_id for one in channels}
     real = {one.dataset_id for one in channels if not one.is_test}
     paused = [

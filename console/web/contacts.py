@@ -158,7 +158,7 @@ def erase(contact_id: int) -> ResponseReturnValue:
 def _list(error: str | None) -> ResponseReturnValue:
     given = {name: request.args.get(name, "").strip()[:100] for name in ("stage", "tag", "test")}
     with database() as conn:
-        with_test = given["test"] == "1" or only_tests(own_channels(conn))
+        with_test = given["test"] == "1" or only_tests(conn, own_channels(conn))
         which = ContactFilter(
             workspace=membership().workspace,
             stage=given["stage"] or None,

@@ -55,7 +55,7 @@ def asked(conn: psycopg.Connection[Any]) -> Asked:
     # Several states, as some figures count them, stand with commas between them.
     states = [state for state in State if state in given["state"].split(",")]
     period = given["since"] if given["since"] in PERIODS else _USUALLY
-    with_test = given["test"] == "1" or only_tests(channels)
+    with_test = given["test"] == "1" or only_tests(conn, channels)
     ago = PERIODS[period]
     since = datetime.now(UTC) - ago if ago else None
     tried = given["tried"] in ("0", "1") and states == [State.PENDING]

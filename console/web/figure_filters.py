@@ -45,7 +45,8 @@ def install(app: Flask) -> None:
 class Filters:
     """The question, what can be chosen, and what was: `said` is as the address has it, without what is usual.
 
-    `only_tests`: the workspace has nothing but test channels, so that test rows are shown unless somebody says no.
+    `only_tests`: nothing but tests comes of the workspace's channels, so that test rows are shown unless somebody says
+    no.
     `problem` says in words why the period could not be taken as it was said.
     """
 
@@ -86,7 +87,7 @@ def read_filters(conn: psycopg.Connection[Any], *, more: Sequence[str] = ()) -> 
     workspace = membership().workspace
     given = {name: request.args.get(name, "").strip()[:100] for name in NAMES}
     channels = [one for one in all_channels(conn) if one.workspace == workspace]
-    tests_alone = only_tests(channels)
+    tests_alone = only_tests(conn, channels)
     test = given["test"] == "1" if given["test"] in ("0", "1") else tests_alone
     accounts = [one for one in all_accounts(conn, workspace=workspace) if test or not one.is_test]
     zone = main_zone(conn, workspace)

@@ -19,9 +19,14 @@ def own_channels(conn: psycopg.Connection[Any]) -> list[Channel]:
     return [channel for channel in all_channels(conn) if channel.workspace == membership().workspace]
 
 
-def only_tests(channels: Sequence[Channel]) -> bool:
-    """Whether these are test channels only: then nothing but test rows comes of them, and pages show those unasked."""
-    return bool(channels) and all(channel.is_test for channel in channels)
+def only_tests(conn: psycopg.Connection[Any], channels: Sequence[Channel]) -> bool:
+    """Whether nothing but test rows comes of these channels, so that pages show those unasked.
+
+    Each is a test channel, or reports to a dataset of tests, as the sandbox's are.
+    """
+    real = [channel for channel in channels if not channel.is_test]
+    tests = {dataset.id for dataset in all_datasets(conn) if dataset.is_test} if real else set()
+    return bool(channels) and all(channel.dataset_id in tests for channel in real)
 
 
 def own_channel(conn: psycopg.Connection[Any], channel_id: int) -> Channel:

@@ -13,7 +13,8 @@ SKIPPED: Mapping[str, Reason] = MappingProxyType(
             "Nothing for ads in WhatsApp Status. If all ads lack it, check the provider's attribution setting.",
         ),
         "unattributed": reason(
-            "The contact wrote on their own, or no ad click lies within the attribution window.", NOTHING
+            "No ad click of the contact's counts: they wrote on their own, clicked afterwards or too long before.",
+            NOTHING,
         ),
         "scope": reason(
             "This kind of conversion or message is not reported on this channel.",

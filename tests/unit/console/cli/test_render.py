@@ -7,15 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.cli.render import age, iso, money, plain, print_json, print_table
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172_800, "2 d"), (9e6, "104 d")],
-)
-def test_an_age_is_said_in_its_largest_fitting_unit(seconds: float, text: str) -> None:
-    assert age(seconds) == text
+from console.cli.render import iso, money, plain, print_json, print_table
 
 
 def test_values_are_one_safe_line() -> None:

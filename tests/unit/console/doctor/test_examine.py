@@ -101,7 +101,7 @@ NO_ADS = {"had_ads": False, "classes": {"organic": 30}}
         ({"proof": Proof.UNREADABLE}, "secret", "fail", "sealed with a key"),
         ({"proof": Proof.UNSIGNED}, "secret", "warn", "whoever learns the URL"),
         (NOTHING, "arrivals", "warn", "No webhook has come yet"),
-        ({"seconds_ago": 25 * HOUR, "webhooks": 0}, "arrivals", "warn", "1 day, 1:00:00 old"),
+        ({"seconds_ago": 25 * HOUR, "webhooks": 0}, "arrivals", "warn", "25 h old"),
         ({"seconds_ago": None, "webhooks": 0}, "arrivals", "warn", "None is kept any more"),
         (
             {**NOTHING, "seconds_ago": 9.0, "webhooks": 5, "read": 5, "ignored": {"statuses": 5}},
