@@ -9,6 +9,8 @@ from flask_babel import lazy_gettext
 from console.web.typed import typed_number
 from shared.domain.rules import Trigger
 
+#: What an amount is read by when nobody says a pattern: a number, with signs within.
+FIRST_NUMBER = r"([0-9][0-9.,]*)"
 #: What a rule looks at, as a marketer would say it.
 TRIGGERS = {
     Trigger.INBOUND: lazy_gettext("a person writes"),
@@ -116,7 +118,7 @@ def _then(form: Mapping[str, str]) -> dict[str, Any]:
             then["value"] = {"fixed": str(typed_number(_text(form, "fixed")))}
         case "pattern":
             decimals = _text(form, "decimals") or "auto"
-            then["value"] = {"pattern": _text(form, "value_pattern"), "decimals": decimals}
+            then["value"] = {"pattern": _text(form, "value_pattern") or FIRST_NUMBER, "decimals": decimals}
         case "order":
             then["value"] = {"order": True}
     if form.get("confirm_purchase") == "1":

@@ -1,6 +1,10 @@
 """A rule as a form: what is written comes back as it was, and what isn't of the choice isn't sent."""
 
+import re
+from decimal import Decimal
+
 from console.web.rule_form import LABELS, RECIPES, TRIGGERS, form_of, said_of
+from shared.domain.amounts import read_amount
 from shared.domain.rule_definitions import check_definition
 from shared.domain.rules import Trigger
 
@@ -38,3 +42,10 @@ def test_every_trigger_and_field_has_a_name():
     used = {f"{part}.{one}" for rule in RULES for part in ("when", "then") for one in rule[part]}
     assert set(TRIGGERS) == set(Trigger)
     assert used <= set(LABELS)
+
+
+def test_an_amount_without_a_pattern_is_the_first_number_as_people_write_it():
+    form = {"on": "inbound", "look": "keywords", "keywords": "paid", "event": "Purchase", "value": "pattern"}
+    pattern = said_of(form)["then"]["value"]["pattern"]
+    for text, amount in (("paid 1.234,50", "1234.50"), ("Paid R$ 99, thanks", "99"), ("paid (45.90).", "45.90")):
+        assert read_amount(re.search(pattern, text)[1]) == Decimal(amount)
