@@ -1,5 +1,5 @@
 """`python -m receiver`."""
 
-from receiver.server import main
+from shared.imports import load_program
 
-main()
+load_program("receiver.server").main()

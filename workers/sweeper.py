@@ -1,4 +1,4 @@
-"""The sweeper: a plain process that needs no Redis, `python -m workers.sweeper`. Run as many as you like.
+"""The sweeper: a plain process that needs no Redis, `python -m workers sweeper`. Run as many as you like.
 
 Every two seconds one of them (an advisory lock decides) takes back leases that ran out, ends what expired, and rings
 for work that waits. Work that nobody answered for, or that could not be rung for, it does itself.

@@ -1,4 +1,4 @@
-"""The Celery app of the processes that run no task: `python -m workers beat`, and Flower.
+"""The Celery app of the processes that run no task: `python -m workers beat` and `flower`.
 
 They hold no key and no database, and start in half the time of a worker. Beat's calendar is theirs alone to know.
 """

@@ -1,6 +1,5 @@
 """The command `ctwa`. A command's module is loaded when the command runs, so that `ctwa parse` starts at once."""
 
-import importlib
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from console.errors import ConsoleError, UnavailableError
+from shared.imports import import_uncollected
 
 #: Command -> the module and attribute that hold it.
 COMMANDS = {
@@ -66,7 +66,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
+        command = getattr(import_uncollected(module), attribute)
         assert isinstance(command, click.Command)
         return command
 

@@ -99,7 +99,7 @@ def _flower(around: Surroundings) -> Process:
     return _process(
         around,
         "flower",
-        ("-m", "celery", "--quiet", "--app", "workers.taskless", "flower"),
+        ("-m", "workers", "flower"),
         settings={
             "REDIS_URL": around.redis_url,
             "FLOWER_ADDRESS": "127.0.0.1",
@@ -184,7 +184,7 @@ def _worker(
 
 
 def _sweeper(around: Surroundings) -> Process:
-    return _process(around, "sweeper", ("-m", "workers.sweeper"), settings=_worker_settings(around), colour="35")
+    return _process(around, "sweeper", ("-m", "workers", "sweeper"), settings=_worker_settings(around), colour="35")
 
 
 def _beat(around: Surroundings) -> Process:

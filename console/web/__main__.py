@@ -1,5 +1,5 @@
 """`python -m console.web`."""
 
-from console.web.server import main
+from shared.imports import load_program
 
-main()
+load_program("console.web.server").main()

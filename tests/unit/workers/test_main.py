@@ -1,4 +1,4 @@
-"""How workers and beat are started."""
+"""How workers, beat, Flower and the sweeper are started."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ try:
     runpy.run_module("workers", run_name="__main__")
 except SystemExit as end:
     print(end)
-print(sorted(({{"flower", "tornado", "prompt_toolkit", "rich"}} | {unneeded}) & set(sys.modules)))
+print(sorted(({{"flower", "tornado", "prompt_toolkit", "pygments", "rich", "yaml"}} | {unneeded}) & set(sys.modules)))
 """
 
 
@@ -21,7 +21,9 @@ print(sorted(({{"flower", "tornado", "prompt_toolkit", "rich"}} | {unneeded}) & 
     [
         (["worker"], "SECRET_KEYS: is not set", set()),
         (["beat"], "REDIS_URL: is not set", {"psycopg"}),
-        (["other"], "python -m workers worker or beat", {"psycopg"}),
+        (["flower"], "REDIS_URL: is not set", {"psycopg"}),
+        (["sweeper"], "SECRET_KEYS: is not set", set()),
+        (["other"], "python -m workers worker, beat, flower or sweeper", {"psycopg"}),
     ],
 )
 def test_a_start_that_fails_says_why_and_no_process_loads_what_it_never_uses(arguments, said, unneeded):
