@@ -101,6 +101,8 @@ def accept_as(conn: psycopg.Connection[Any], token: str, *, user_id: int, email:
 
 
 def _join(conn: psycopg.Connection[Any], link: OneTimeLink, user_id: int) -> None:
+    # Whoever could make one owned all of their workspaces so far.
+    one_time_links.revoke_resets_of(conn, user_id)
     if link.workspace is not None:
         # A member is made more by an invitation, never less: that takes another owner, so that one is left.
         mine = memberships.memberships_of(conn, user_id)

@@ -68,6 +68,7 @@ def grant(conn: psycopg.Connection[Any], *, user_id: int, workspace: str | None,
     """
     user = users.user_by_id(conn, user_id)
     assert user is not None
+    one_time_links.revoke_resets_of(conn, user_id)
     if workspace is None:
         users.set_owner_everywhere(conn, user_id, everywhere=True)
     else:
@@ -126,6 +127,7 @@ def change_password(conn: psycopg.Connection[Any], *, person: Person, current: s
     check_current_password(conn, person, current)
     check_password(password, email=person.email)
     users.set_password(conn, person.id, hash_password(password))
+    one_time_links.revoke_resets_of(conn, person.id)
     user_sessions.end_sessions(conn, person.id, but=person.session_id)
     _record(conn, person.actor, "password changed", person.id, None)
 

@@ -110,3 +110,10 @@ def revoke_invitations_of(conn: psycopg.Connection[Any], user_id: int, *, worksp
         " and (created_by = %(actor)s or email = (select email from users where id = %(user)s))",
         {"workspace": workspace, "actor": f"user:{user_id}", "user": user_id},
     )
+
+
+def revoke_resets_of(conn: psycopg.Connection[Any], user_id: int) -> None:
+    """Takes back links to a new password that somebody holds for a person."""
+    conn.execute(
+        f"update one_time_links set revoked_at = now() where kind = 'reset' and user_id = %s and {_LIVE}", [user_id]
+    )

@@ -81,10 +81,13 @@ def test_somebody_with_an_account_accepts_after_they_logged_in(site):
     anonymous = site.browser()
     assert "Log in with it, and you come back here." in anonymous.get(link).text
     assert "There is an account of this address." in anonymous.post(link, {"password": "a hijacker's password"}).text
+    theirs = site.as_role("owner", "other")
+    reset = link_in(theirs.post(site.path(f"team/members/{known}/reset", "other"), page="/account/"))
     browser = site.as_user(known)
     before = browser.client.get_cookie("ctwa-session", domain="127.0.0.1").value
     assert browser.post(link, {"accept": "1"}, page="/account/").status_code == 303
     assert browser.client.get_cookie("ctwa-session", domain="127.0.0.1").value != before
+    assert site.browser().get(reset).status_code == 404, "who holds it would come into this workspace as well"
     assert browser.get(site.path("team/")).status_code == 200
 
 
