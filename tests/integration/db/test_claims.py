@@ -199,6 +199,9 @@ def crowded(conn):
     paused, active = add_dataset(conn, "paused", paused=True), add_dataset(conn, "active")
     flood, calm = add_channel(conn, "flood", dataset_id=paused), add_channel(conn, "calm", dataset_id=active)
     add_deliveries(conn, paused, flood, MANY)
+    # Analysed by itself before the commit, Postgres would think there are none, and count the next for minutes.
+    conn.commit()
+    conn.execute("analyze conversions, deliveries")
     add_deliveries(conn, active, calm, 100)
     add_deliveries(conn, active, calm, MANY, prefix="old", state="accepted", accepted_at="now", finished_at="now")
     add_webhooks(conn, flood, MANY, state="done", finished_at="now", messages=1, automatic_events=0)
