@@ -89,10 +89,7 @@ def _warnings(when: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     if needs_confirmation(when, then):
         found.append(
-            sentence(
-                "This rule reports sales without an order and on words alone. Try it first: ctwa rules try FILE"
-                " --since 7d"
-            )
+            sentence("This rule reports sales without an order and on words alone. Try it before it is switched on.")
         )
     if event_name(then) == PURCHASE and "value" not in then:
         found.append(sentence("Its sales have no value: each waits until a value comes, and isn't sent before."))
