@@ -49,6 +49,21 @@ KIND_WORDS = {
     "lid": lazy_gettext("LID"),
     "provider_id": lazy_gettext("Provider's own id"),
 }
+#: A section of what is held about somebody -> what the page calls it.
+HELD_WORDS = {
+    "contacts": lazy_gettext("Contacts"),
+    "identities": lazy_gettext("Names"),
+    "changes": lazy_gettext("Changes of stage, tags and consent"),
+    "messages": lazy_gettext("Messages"),
+    "touchpoints": lazy_gettext("Touchpoints"),
+    "conversions": lazy_gettext("Conversions"),
+    "corrections": lazy_gettext("Corrections of sales"),
+    "reported_to_meta": lazy_gettext("Events for Meta"),
+    "requests_to_meta": lazy_gettext("Requests to Meta"),
+    "submissions": lazy_gettext("Reports by API, file or rule"),
+    "webhooks": lazy_gettext("Webhooks"),
+    "erasures": lazy_gettext("Erasures"),
+}
 
 
 @contacts.get("/")
@@ -148,7 +163,7 @@ def erase(contact_id: int) -> ResponseReturnValue:
         typed = request.form.get("typed")
         if typed is None or typed.strip() != str(found.id):
             held = summary(conn, _rings(), found)
-            return render_template("contact_erase.html", contact=held, wrong=typed is not None)
+            return render_template("contact_erase.html", contact=held, words=HELD_WORDS, wrong=typed is not None)
         ask_for_erasure(conn, _rings(), found, actor=person().actor)
     runtime().ring_for(Work.ERASING)
     flash(gettext("The erasure is written down; the workers carry it out."), "ok")
