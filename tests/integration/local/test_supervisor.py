@@ -315,7 +315,8 @@ def test_ctrl_c_during_a_detached_start_stops_it(harness):
     harness.wait_until(begun.exists)
     family = harness.tree(int((harness.state / "supervisor.lock").read_text()))
     started.send_signal(signal.SIGINT)
-    assert started.wait(10) == 130
+    assert started.wait(60) == 130
+    assert "was killed" not in (harness.state / "logs" / "supervisor.log").read_text()
     harness.wait_until(lambda: not harness.alive(family))
 
 
