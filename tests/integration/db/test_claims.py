@@ -199,8 +199,8 @@ def crowded(conn):
     paused, active = add_dataset(conn, "paused", paused=True), add_dataset(conn, "active")
     flood, calm = add_channel(conn, "flood", dataset_id=paused), add_channel(conn, "calm", dataset_id=active)
     add_deliveries(conn, active, calm, 100)
-    # A table that was analysed while it was empty is taken for empty still, and the trigger that counts deliveries would
-    # look through all new ones for each conversion: 50,000 times 50,000.
+    # A table that was analysed while it was empty is taken for empty still, and the trigger that counts deliveries
+    # would look through all new ones for each conversion: 50,000 times 50,000.
     conn.commit()
     conn.execute("analyze conversions, deliveries")
     add_deliveries(conn, paused, flood, MANY)
